@@ -1,0 +1,1 @@
+"""A picture and sound in, frames out. Knows no network and no conversation."""

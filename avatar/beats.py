@@ -1,0 +1,107 @@
+"""Sound and picture made together: 40 ms of speech (or silence) and the one frame that belongs to it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.motion.source import Gesture, Mode, MotionSource
+from avatar.renderer import Renderer
+from avatar.speech import BEAT_SAMPLES, SpeechChunk
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedBeat:
+    """One beat before encoding.
+
+    Attributes:
+        pcm48k: int16 [1920].
+        frame: BGR uint8 [height, width, 3]; valid until the next beat is made.
+        speech_samples: how many of the 1920 samples are speech (0: an idle beat).
+        last: the utterance ends within this beat.
+    """
+
+    pcm48k: NDArray[np.int16]
+    frame: NDArray[np.uint8]
+    speech_samples: int
+    last: bool
+
+
+class BeatMaker:
+    """Turns pushed speech into beats, and silence into idle beats, one at a time.
+
+    Args:
+        renderer: draws the frames.
+        motion: moves them.
+    """
+
+    def __init__(self, renderer: Renderer, motion: MotionSource) -> None:
+        self._renderer = renderer
+        self._motion = motion
+        self._sound: deque[NDArray[np.int16]] = deque()
+        self._queued = 0
+        self._finished = True
+
+    @property
+    def queued_samples(self) -> int:
+        """Speech pushed and not yet made into beats, in samples."""
+        return self._queued
+
+    def push(self, chunk: SpeechChunk) -> None:
+        """Speech to be spoken after what was pushed before it."""
+        if len(chunk.pcm48k) == 0:
+            return
+        self._finished = False
+        self._sound.append(chunk.pcm48k)
+        self._queued += len(chunk.pcm48k)
+        self._motion.push(chunk)
+
+    def finish(self) -> None:
+        """The utterance is complete."""
+        self._finished = True
+        self._motion.finish()
+
+    def clear(self) -> None:
+        """Drop what was not yet made (interruption)."""
+        self._sound.clear()
+        self._queued = 0
+        self._finished = True
+        self._motion.clear()
+
+    def set_mode(self, mode: Mode) -> None:
+        self._motion.set_mode(mode)
+
+    def gesture(self, gesture: Gesture, strength: float = 1.0) -> None:
+        self._motion.gesture(gesture, strength)
+
+    def speech_ready(self) -> bool:
+        """Whether the next beat will be a speaking one."""
+        whole = self._queued >= BEAT_SAMPLES or (self._finished and self._queued > 0)
+        return whole and self._motion.ready() > 0
+
+    def next(self) -> RenderedBeat:
+        """Make one beat: speech where sound and motion for it are ready, idle behaviour otherwise."""
+        speaking = self.speech_ready()
+        pcm, samples = self._take_sound() if speaking else (np.zeros(BEAT_SAMPLES, np.int16), 0)
+        motion = self._motion.take(1, speaking=speaking)
+        (frame,) = self._renderer.render(motion)
+        last = speaking and self._finished and self._queued == 0
+        return RenderedBeat(pcm, frame, samples, last)
+
+    def _take_sound(self) -> tuple[NDArray[np.int16], int]:
+        pcm = np.zeros(BEAT_SAMPLES, np.int16)
+        filled = 0
+        while filled < BEAT_SAMPLES and self._sound:
+            head = self._sound[0]
+            part = head[: BEAT_SAMPLES - filled]
+            pcm[filled : filled + len(part)] = part
+            filled += len(part)
+            if len(part) == len(head):
+                self._sound.popleft()
+            else:
+                self._sound[0] = head[len(part) :]
+        self._queued -= filled
+        return pcm, filled

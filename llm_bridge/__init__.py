@@ -1,0 +1,1 @@
+"""Text in, text out: chat models, the offline answerer, sentence cutting, memory. Knows no audio."""

@@ -1,0 +1,1 @@
+"""Many conversations: HTTP and WebSocket API, tokens, sessions, metrics, the ``parley`` command."""

@@ -1,0 +1,85 @@
+"""The seam to the processes that make beats: local processes by default, a cluster where one machine is not enough."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from avatar.motion.source import Gesture, Mode
+from avatar.speech import SpeechChunk
+from streaming.beat import Beat
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a worker must draw.
+
+    Attributes:
+        persona: persona folder; None for a conversation without a picture (sound only).
+        renderer: "portrait" (further renderers register here).
+        size: frame side in pixels.
+        framing: "portrait" or "half-body".
+        codec: "VP8" or "H264".
+        mark: show the "AI-generated" mark, in ``language``, at ``mark_corner``.
+        language: of the mark, BCP 47.
+        mark_corner: "top-left", "top-right", "bottom-left" or "bottom-right".
+        seed: of the behaviour (blinks, gaze, sway).
+        bitrate_bps: first video target.
+    """
+
+    persona: Path | None
+    renderer: str = "portrait"
+    size: int = 512
+    framing: str = "portrait"
+    codec: str = "VP8"
+    mark: bool = True
+    language: str = "en"
+    mark_corner: str = "bottom-right"
+    seed: int = 0
+    bitrate_bps: int = 900_000
+
+
+class AvatarWorker(Protocol):
+    """One conversation's beat maker in another process. Commands never block; they are carried out in order."""
+
+    def speak(self, utterance: int, chunk: SpeechChunk) -> None: ...
+
+    def finish(self, utterance: int) -> None: ...
+
+    def clear(self, epoch: int) -> None:
+        """Drop unmade speech; beats made from now on carry ``epoch`` and begin with a keyframe."""
+
+    def set_mode(self, mode: Mode) -> None: ...
+
+    def gesture(self, gesture: Gesture, strength: float) -> None: ...
+
+    def request_keyframe(self) -> None: ...
+
+    def set_bitrate(self, bitrate_bps: int) -> None: ...
+
+    def grant(self, beats: int) -> None:
+        """Allow that many more beats: the gateway's queue has room (credit-based flow control)."""
+
+    def beats(self) -> AsyncIterator[Beat]:
+        """Beats in order, until ``close``.
+
+        Raises:
+            WorkerLost: the process died.
+        """
+
+    async def close(self) -> None: ...
+
+
+class WorkerPool(Protocol):
+    async def acquire(self, spec: WorkerSpec) -> AvatarWorker:
+        """A worker for one conversation.
+
+        Raises:
+            Busy: no capacity.
+            WorkerLost: it died while starting; the message says why (a damaged persona, say).
+        """
+
+    async def close(self) -> None:
+        """End every worker process."""
