@@ -1,0 +1,33 @@
+"""Fixtures shared by all rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder with sample portraits and recordings that are not part of the project."""
+    folder = Path(os.environ.get("PARLEY_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"sample files not found at {folder} (set PARLEY_SHARED)")
+    return folder
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def no_leaked_tasks() -> AsyncIterator[None]:
+    """A test that leaves an asyncio task running has failed to close something."""
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(5):
+        await asyncio.sleep(0)
+    leaked = [task for task in asyncio.all_tasks() - before if not task.done()]
+    assert not leaked, f"tasks left running: {leaked}"
