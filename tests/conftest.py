@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,7 +23,13 @@ def shared() -> Path:
     return folder
 
 
-@pytest_asyncio.fixture(autouse=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
+            item.add_marker(pytest.mark.usefixtures("no_leaked_tasks"))
+
+
+@pytest_asyncio.fixture
 async def no_leaked_tasks() -> AsyncIterator[None]:
     """A test that leaves an asyncio task running has failed to close something."""
     before = asyncio.all_tasks()
