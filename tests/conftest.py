@@ -26,7 +26,7 @@ def shared() -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
-            item.add_marker(pytest.mark.usefixtures("no_leaked_tasks"))
+            item.fixturenames.insert(0, "no_leaked_tasks")
 
 
 @pytest_asyncio.fixture
@@ -36,5 +36,6 @@ async def no_leaked_tasks() -> AsyncIterator[None]:
     yield
     for _ in range(5):
         await asyncio.sleep(0)
-    leaked = [task for task in asyncio.all_tasks() - before if not task.done()]
+    own = {asyncio.current_task()}
+    leaked = [task for task in asyncio.all_tasks() - before - own if not task.done()]
     assert not leaked, f"tasks left running: {leaked}"
