@@ -1,0 +1,296 @@
+"""Who has the floor. Sans-I/O: voice probabilities, texts and output states go in, effects come out.
+
+Time is the input's own audio clock: every voice window moves it on by 32 ms, so hours of conversation can be
+replayed in milliseconds, and a stalled event loop cannot end anybody's turn.
+
+User and avatar are two coupled states, since both may speak:
+
+    user     QUIET -> SPEAKING <-> PAUSING -> QUIET
+    avatar   silent, or playing (full -> ducked -> stopped, or full again)
+
+Barge-in is duck, then confirm, then stop. A voice over the avatar's lowers the avatar at once; it stops when the
+voice has gone on for longer than listeners' "mm-hm" lasts, or when the words say so; otherwise it comes back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+from streaming.completeness import Completeness, completeness, is_backchannel, is_stop_phrase, words_of
+from streaming.settings import TurnDetection
+
+WINDOW_MS = 32
+"""Silero's window: 512 samples at 16 kHz."""
+
+ONSET_WINDOWS = 3
+ONSET_SPAN = 4
+"""3 voiced windows of 4 (96 ms) begin a segment: clicks are shorter, the first syllable is not."""
+
+HYSTERESIS = 0.15
+"""A voice that has begun is believed down to this much below the threshold (as Silero's own iterator does)."""
+
+SOFT_SILENCE_MS = 96
+"""First silence after which a transcript is asked for, speculatively; shorter gaps are stop consonants."""
+
+SILENCE_MS = {Completeness.COMPLETE: 416.0, Completeness.UNKNOWN: 640.0, Completeness.INCOMPLETE: 1600.0}
+"""How long a silence ends a turn. Gaps inside turns are mostly below 0.5 s and those between speakers about 0.2 s
+(Heldner & Edlund 2010); after an unfinished phrase people search for words for a second and more."""
+
+EAGERNESS = {"low": 1.6, "medium": 1.0, "auto": 1.0, "high": 0.7}
+
+MIN_VOICE_MS = 128
+"""A segment with less voice than this in all was a click or a breath."""
+
+CONFIRM_VOICE_MS = 512
+"""Voice over the avatar's that is longer than this takes the floor; backchannels and coughs last 200-500 ms."""
+
+CONFIRM_WAIT_MS = 704
+"""How long the avatar stays ducked after a short sound, waiting for its transcript."""
+
+CUT_OFF_MS = 2000.0
+"""A speaker who takes the floor back this soon after their turn had not finished: the pause was theirs."""
+
+PAUSE_SMOOTHING = 0.3
+PAUSE_MARGIN = 1.25
+LONGEST_LEARNED_MS = 1200.0
+"""A speaker's own pauses stretch the wait: exponential mean of pauses they resumed from, times a margin."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """A segment opens; sound from ``start_ms`` (padding included) belongs to it."""
+
+    start_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeNow:
+    """A good moment to learn the words: answer with ``TurnTaker.heard(text, until_ms)``."""
+
+    until_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The user is done. ``voice_end_ms``: where their last voice ended."""
+
+    voice_end_ms: float
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechDropped:
+    """The segment was nothing that asks for an answer: a click, a cough, or a listener's "mm-hm"."""
+
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The voice went on after a pause: what was made from the transcript so far is void."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duck:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Unduck:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class StopSpeaking:
+    """The user takes the floor."""
+
+
+Effect = SpeechBegan | TranscribeNow | TurnEnded | SpeechDropped | Resumed | Duck | Unduck | StopSpeaking
+
+
+class UserState(Enum):
+    QUIET = "quiet"
+    SPEAKING = "speaking"
+    PAUSING = "pausing"
+
+
+class TurnTaker:
+    """Decides when a turn begins, ends, and who stops.
+
+    Args:
+        detection: thresholds; replaced by ``configure``.
+    """
+
+    def __init__(self, detection: TurnDetection) -> None:
+        self._detection = detection
+        self._now_ms = 0.0
+        self._user = UserState.QUIET
+        self._playing = False
+        self._ducked = False
+        self._recent: deque[bool] = deque(maxlen=ONSET_SPAN)
+        self._voice_ms = 0.0
+        self._voice_end_ms = 0.0
+        self._asked = False
+        self._text: str | None = None
+        self._learned_pause_ms = 0.0
+        self._segment_start_ms = 0.0
+        self._turn_voice_end_ms: float | None = None
+
+    @property
+    def now_ms(self) -> float:
+        """The input's audio clock."""
+        return self._now_ms
+
+    @property
+    def user(self) -> UserState:
+        return self._user
+
+    @property
+    def voice_is_now(self) -> bool:
+        """The latest window of an open segment was voiced."""
+        return self._user is not UserState.QUIET and self._voice_end_ms == self._now_ms
+
+    def configure(self, detection: TurnDetection) -> None:
+        """Change thresholds; takes effect with the next window."""
+        self._detection = detection
+
+    def voice(self, probability: float) -> list[Effect]:
+        """One 32 ms window of the user's sound with the probability that it is voice."""
+        self._now_ms += WINDOW_MS
+        in_segment = self._user is not UserState.QUIET
+        threshold = self._detection.threshold - (HYSTERESIS if in_segment else 0.0)
+        voiced = probability >= threshold
+        self._recent.append(voiced)
+        if not in_segment:
+            return self._onset()
+        return self._voiced() if voiced else self._silent()
+
+    def heard(self, text: str, until_ms: float) -> list[Effect]:
+        """Words of the segment up to ``until_ms`` are known (partial while speaking, or asked for)."""
+        if self._user is UserState.QUIET:
+            return []
+        if until_ms >= self._voice_end_ms:
+            self._text = text
+        return self._confirm_by_words(text)
+
+    def output(self, playing: bool) -> list[Effect]:
+        """The avatar began or ended playing."""
+        self._playing = playing
+        if not playing and self._ducked:
+            self._ducked = False
+            return [Unduck()]
+        return []
+
+    def commit(self) -> list[Effect]:
+        """The client ends the turn itself."""
+        if self._user is UserState.QUIET:
+            return []
+        return self._end()
+
+    def clear(self) -> None:
+        """Forget the segment."""
+        self._reset()
+
+    # the user's side
+
+    def _onset(self) -> list[Effect]:
+        if sum(self._recent) < ONSET_WINDOWS:
+            return []
+        first = len(self._recent) - list(self._recent).index(True)
+        start_ms = self._now_ms - first * WINDOW_MS
+        self._user = UserState.SPEAKING
+        self._segment_start_ms = start_ms
+        self._voice_ms = float(sum(self._recent) * WINDOW_MS)
+        self._voice_end_ms = self._now_ms
+        effects: list[Effect] = [SpeechBegan(max(0.0, start_ms - self._detection.prefix_padding_ms))]
+        if self._playing and self._detection.interrupt_response:
+            self._ducked = True
+            effects.append(Duck())
+        return effects
+
+    def _voiced(self) -> list[Effect]:
+        effects: list[Effect] = []
+        if self._user is UserState.PAUSING:
+            self._learn(self._now_ms - WINDOW_MS - self._voice_end_ms)
+            self._user = UserState.SPEAKING
+            effects.append(Resumed())
+        self._voice_ms += WINDOW_MS
+        self._voice_end_ms = self._now_ms
+        self._asked = False
+        self._text = None
+        if self._ducked and self._voice_ms >= CONFIRM_VOICE_MS:
+            effects += self._stop_avatar()
+        return effects
+
+    def _silent(self) -> list[Effect]:
+        silence_ms = self._now_ms - self._voice_end_ms
+        effects: list[Effect] = []
+        if silence_ms >= SOFT_SILENCE_MS:
+            self._user = UserState.PAUSING
+            if not self._asked:
+                self._asked = True
+                effects.append(TranscribeNow(self._now_ms))
+        if self._ducked:
+            return effects + (self._drop() if silence_ms >= CONFIRM_WAIT_MS else [])
+        if self._voice_ms < MIN_VOICE_MS and silence_ms >= SILENCE_MS[Completeness.COMPLETE]:
+            return effects + self._drop()
+        if silence_ms >= self.silence_needed_ms():
+            return effects + self._end()
+        return effects
+
+    def silence_needed_ms(self) -> float:
+        """The silence that would end the turn now, from what was said and how this speaker pauses."""
+        if self._detection.kind == "silence":
+            return self._detection.silence_ms
+        finished = Completeness.UNKNOWN if self._text is None else completeness(self._text)
+        needed = SILENCE_MS[finished] * EAGERNESS[self._detection.eagerness]
+        learned = min(self._learned_pause_ms * PAUSE_MARGIN, LONGEST_LEARNED_MS)
+        return max(needed, learned) if finished is not Completeness.COMPLETE else needed
+
+    def _learn(self, pause_ms: float) -> None:
+        if pause_ms > SOFT_SILENCE_MS:
+            self._learned_pause_ms += PAUSE_SMOOTHING * (pause_ms - self._learned_pause_ms)
+
+    def _end(self) -> list[Effect]:
+        ended = TurnEnded(self._voice_end_ms, self._now_ms)
+        self._turn_voice_end_ms = self._voice_end_ms
+        effects = self._stop_avatar() if self._ducked else []
+        self._reset()
+        return [*effects, ended]
+
+    def _drop(self) -> list[Effect]:
+        effects: list[Effect] = [SpeechDropped(self._now_ms)]
+        if self._ducked:
+            effects.insert(0, Unduck())
+        self._reset()
+        return effects
+
+    def _reset(self) -> None:
+        self._user = UserState.QUIET
+        self._ducked = False
+        self._recent.clear()
+        self._voice_ms = 0.0
+        self._asked = False
+        self._text = None
+
+    # the avatar's side
+
+    def _confirm_by_words(self, text: str) -> list[Effect]:
+        if not self._ducked:
+            return []
+        if is_stop_phrase(text):
+            return self._stop_avatar()
+        if is_backchannel(text):
+            return self._drop() if self._user is UserState.PAUSING else []
+        # One misheard word is not enough to fall silent for: a cough becomes "the".
+        return self._stop_avatar() if len(words_of(text)) >= 2 or len(text) >= 6 else []
+
+    def _stop_avatar(self) -> list[Effect]:
+        self._ducked = False
+        if self._turn_voice_end_ms is not None:
+            gap_ms = self._segment_start_ms - self._turn_voice_end_ms
+            if gap_ms <= CUT_OFF_MS:
+                self._learn(gap_ms)
+        return [StopSpeaking()]
