@@ -52,7 +52,7 @@ CONFIRM_WAIT_MS = 704
 CUT_OFF_MS = 2000.0
 """A speaker who takes the floor back this soon after their turn had not finished: the pause was theirs."""
 
-PAUSE_SMOOTHING = 0.3
+PAUSE_SMOOTHING = 0.4
 PAUSE_MARGIN = 1.25
 LONGEST_LEARNED_MS = 1200.0
 """A speaker's own pauses stretch the wait: exponential mean of pauses they resumed from, times a margin."""
