@@ -1,7 +1,7 @@
 """The "AI-generated" mark on every frame.
 
-Asked for by Article 50 of the EU AI Act (Regulation 2024/1689) and by GB 45438-2025, whose text height of at least
-5 % of the picture's short side is kept for every language. The words are shipped as pictures
+Asked for by Article 50 of the EU AI Act (Regulation 2024/1689) and by GB 45438-2025, whose text height of at
+least 5 % of the picture's short side is kept for every language. The words are shipped as pictures
 (``mark_masks.npz``, made by ``tools/mark/draw_masks.py``), so that no machine needs a Chinese font.
 """
 
@@ -119,10 +119,10 @@ def make_mark(width: int, height: int, language: str = "en", corner: str = Corne
     text_height = int(np.ceil(short * TEXT_HEIGHT))
     mask = _mask(mark_language(language))
     text_width = min(round(mask.shape[1] * text_height / mask.shape[0]), width - 2 * text_height)
-    words = cv2.resize(mask, (text_width, text_height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    small = cv2.resize(mask, (text_width, text_height), interpolation=cv2.INTER_AREA)
     pad = round(_PADDING * text_height)
-    words = np.pad(words, ((pad, pad), (round(1.6 * pad), round(1.6 * pad))))
-    ground = _GROUND_OPACITY * _rounded(*words.shape)
+    words = np.pad(np.asarray(small, np.float32), ((pad, pad), (round(1.6 * pad), round(1.6 * pad)))) / 255
+    ground = _GROUND_OPACITY * _rounded(words.shape[0], words.shape[1])
     opacity = ground + (1 - ground) * words
     box_height, box_width = words.shape
     margin = round(_MARGIN * short)
@@ -132,8 +132,8 @@ def make_mark(width: int, height: int, language: str = "en", corner: str = Corne
         height=height,
         x=margin if left else width - margin - box_width,
         y=margin if top else height - margin - box_height,
-        keep=_three(1 - opacity),
-        add=_three(words),
+        keep=_three(np.asarray(1 - opacity, np.float32)),
+        add=_three(np.asarray(words, np.float32)),
     )
 
 
@@ -171,7 +171,8 @@ def _rounded(height: int, width: int) -> NDArray[np.float32]:
     for x in (r, width * scale - 1 - r):
         for y in (r, height * scale - 1 - r):
             cv2.circle(big, (x, y), r, 255, -1)
-    return cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    small = cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32) / np.float32(255)
 
 
 def _three(share: NDArray[np.float32]) -> NDArray[np.uint8]:

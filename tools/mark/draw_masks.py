@@ -1,7 +1,7 @@
 """Draw the words of the "AI-generated" mark into ``avatar/mark_masks.npz``.
 
-Run where Debian's ``fonts-noto-cjk`` is installed (Noto Sans CJK, SIL Open Font License 1.1, which lets pictures
-of text be used and shipped freely), after any change of ``avatar.mark.TEXTS``:
+Run where Debian's ``fonts-noto-cjk`` is installed (Noto Sans CJK, SIL Open Font License 1.1, which lets
+pictures of text be used and shipped freely), after any change of ``avatar.mark.TEXTS``:
 
     python -m tools.mark.draw_masks
 """
@@ -20,7 +20,7 @@ FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc")
 FACES = {"ja": 0, "ko": 1, "zh-Hans": 2, "zh-Hant": 3}
 """Index of the regional face in the collection; Latin, Greek and Cyrillic are the same in all."""
 MASK_HEIGHT = 80
-"""Pixels from the top of the highest to the bottom of the lowest stroke: enough for pictures of 1600 a side."""
+"""Pixels from the highest to the lowest stroke: enough for pictures of 1600 a side."""
 
 
 def draw(text: str, face: int) -> NDArray[np.uint8]:
@@ -37,7 +37,7 @@ def draw(text: str, face: int) -> NDArray[np.uint8]:
 def main() -> None:
     masks = {language: draw(text, FACES.get(language, 2)) for language, text in mark.TEXTS.items()}
     target = Path(mark.__file__).with_name("mark_masks.npz")
-    np.savez_compressed(target, **masks)
+    np.savez_compressed(target, allow_pickle=False, **masks)
     print(f"{target}: {len(masks)} languages, {target.stat().st_size} bytes")
 
 
