@@ -1,0 +1,236 @@
+"""pocketsphinx inside its helper process: decode while the user speaks, know the text soon after the last word.
+
+What was measured (benchmarks/hearing.py; docs/benchmarks.md has the table), and so decided here:
+
+- The recognizer subtracts the mean of the cepstrum, by which it forgets microphone and room. A cold decoder
+  does not know the mean and misses most of a short utterance's words. So the first second is held back, its mean is taken,
+  and decoding starts with that: as accurate as decoding the whole segment at its end, and spread over the time it is spoken.
+- The second search (``fwdflat``) costs 120 ms after the last word and wins nothing. The third (``bestpath``)
+  costs 25 ms and wins 7 % of all words; it needs the utterance ended.
+- So a transcript ends the utterance. When the voice goes on, a short piece is decoded again from its start,
+  with the better mean, six times faster than it was spoken; a long piece keeps its text and a new one begins.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.hearing.segment import RATE_HZ, Heard
+
+_MEAN_SAMPLES = RATE_HZ
+"""Held back before decoding starts, unless the text is wanted sooner. 0.6 s loses words, 2 s wins none."""
+_SLICE_SAMPLES = RATE_HZ // 5
+"""One slice of work: 200 ms of sound, about 35 ms of CPU."""
+_AGAIN_SAMPLES = 6 * RATE_HZ
+"""A piece up to this long is decoded again when the voice goes on."""
+_RESUMED_SAMPLES = RATE_HZ * 3 // 10
+"""Sound after a transcript that makes it worth starting again; less is the silence before the turn ends."""
+_PIECE_SAMPLES = 20 * RATE_HZ
+"""A piece is ended where it first gets quiet after this long..."""
+_PIECE_MAX_SAMPLES = 30 * RATE_HZ
+"""...and wherever it stands after this long: the recognizer's memory grows with the utterance."""
+_BACKLOG_MAX_SAMPLES = 60 * RATE_HZ
+"""Sound that waits for a busy engine; beyond this the oldest is lost."""
+_QUIET = 0.1
+"""Of the loudest 100 ms in the piece: -20 dB, between words or a stop's closure."""
+_MEAN_WEIGHT_FRAMES = 500
+_MEAN_SHIFT_FRAMES = 300
+"""pocketsphinx counts a given mean as 500 frames and forgets by a factor beyond 800 (CMN_WIN, CMN_WIN_HWM in feat/cmn.h)."""
+
+
+class SphinxEngine:
+    """Args:
+    decoders: how many users may be decoded at the same moment; each takes 95 MB once needed. Others wait for
+        the end of a piece.
+    """
+
+    def __init__(self, *, decoders: int = 4) -> None:
+        self._most = decoders
+        self._made = 0
+        self._free: list[Any] = []
+        self._front_end: Any = None
+
+    def load(self) -> None:
+        # start_stream() is called deprecated, but nothing else makes a decoder forget another user's noise.
+        warnings.filterwarnings("ignore", message="start_stream", category=DeprecationWarning)
+        from pocketsphinx import Decoder
+
+        # For the mean alone: the smallest decoder there can be, with one word to listen for and no search.
+        with tempfile.NamedTemporaryFile("w", suffix=".dict") as words:
+            words.write("a AH\n")
+            words.flush()
+            self._front_end = Decoder(loglevel="FATAL", lm=None, keyphrase="a", dict=words.name)
+        self.put_back(self._make())
+
+    def open(self, language: str | None) -> SphinxSegment:
+        return SphinxSegment(self)
+
+    def _make(self) -> Any:
+        from pocketsphinx import Decoder
+
+        self._made += 1
+        return Decoder(loglevel="FATAL", fwdflat=False, bestpath=True)
+
+    def take(self) -> Any | None:
+        """A decoder for one piece; None while all are in use."""
+        if self._free:
+            return self._free.pop()
+        return self._make() if self._made < self._most else None
+
+    def put_back(self, decoder: Any) -> None:
+        self._free.append(decoder)
+
+    def mean(self, pcm16k: NDArray[np.int16]) -> NDArray[np.float64]:
+        """The cepstral mean of at least one frame of sound."""
+        self._front_end.start_stream()
+        self._front_end.start_utt()
+        self._front_end.process_raw(pcm16k.tobytes(), no_search=True, full_utt=True)
+        mean = _numbers(self._front_end.get_cmn(True))
+        self._front_end.end_utt()
+        return mean
+
+
+class SphinxSegment:
+    """One user's speech. A *piece* of it is one utterance of the recognizer."""
+
+    def __init__(self, engine: SphinxEngine) -> None:
+        self._engine = engine
+        self._waiting: deque[NDArray[np.int16]] = deque()
+        self._waiting_samples = 0
+        self._decoder: Any = None
+        self._mean: NDArray[np.float64] | None = None
+        self._piece: list[NDArray[np.int16]] = []
+        self._piece_samples = 0
+        self._loudest = 0.0
+        self._settled: list[str] = []
+        self._ended: str | None = None
+        self._covered = 0
+
+    def feed(self, pcm16k: NDArray[np.int16]) -> None:
+        self._waiting.append(pcm16k)
+        self._waiting_samples += len(pcm16k)
+        self._covered += len(pcm16k)
+        while self._waiting_samples > _BACKLOG_MAX_SAMPLES:
+            self._waiting_samples -= len(self._waiting.popleft())
+
+    def work(self, *, urgent: bool) -> bool:
+        if not self._waiting_samples:
+            return False
+        if self._ended is not None:
+            if not urgent and self._waiting_samples < _RESUMED_SAMPLES:
+                return False
+            self._resume()
+        if self._decoder is None:
+            if not urgent and self._waiting_samples < _MEAN_SAMPLES and self._mean is None:
+                return False
+            if not self._begin():
+                return False
+        sound = self._next(_SLICE_SAMPLES)
+        self._decode(sound)
+        self._piece.append(sound)
+        self._piece_samples += len(sound)
+        loudness = _rms(sound[-RATE_HZ // 10 :])
+        self._loudest = max(self._loudest, loudness)
+        if self._piece_samples >= _PIECE_MAX_SAMPLES or (
+            self._piece_samples >= _PIECE_SAMPLES and loudness < _QUIET * self._loudest
+        ):
+            self._settle(self._end())
+        return self._waiting_samples > 0
+
+    def finish(self) -> Heard:
+        if self._ended is None:
+            self._ended = self._end() if self._decoder is not None else ""
+        return Heard(_joined([*self._settled, self._ended]), "en", self._covered - self._waiting_samples)
+
+    def settled(self) -> str:
+        return _joined(self._settled)
+
+    def close(self) -> None:
+        if self._decoder is not None:
+            self._end()
+        self._waiting.clear()
+        self._waiting_samples = 0
+
+    def _begin(self) -> bool:
+        decoder = self._engine.take()
+        if decoder is None:
+            return False
+        self._decoder = decoder
+        if self._mean is None:
+            held = np.concatenate(self._waiting)[:_MEAN_SAMPLES]
+            self._mean = self._engine.mean(held)
+        decoder.start_stream()
+        decoder.set_cmn(",".join(f"{value:g}" for value in self._mean))
+        decoder.start_utt()
+        return True
+
+    def _decode(self, sound: NDArray[np.int16]) -> None:
+        self._decoder.process_raw(sound.tobytes(), no_search=False, full_utt=False)
+
+    def _end(self) -> str:
+        decoder, self._decoder = self._decoder, None
+        frames = decoder.n_frames()
+        decoder.end_utt()
+        hypothesis = decoder.hyp()
+        self._mean = self._better_mean(decoder, frames)
+        self._engine.put_back(decoder)
+        return hypothesis.hypstr if hypothesis is not None else ""
+
+    def _better_mean(self, decoder: Any, frames: int) -> NDArray[np.float64] | None:
+        """The mean of what was decoded: the given one counted as 500 frames in the decoder's."""
+        mixed = _numbers(decoder.get_cmn(True))
+        if self._mean is None or not _MEAN_SAMPLES // 160 <= frames <= _MEAN_SHIFT_FRAMES:
+            return mixed if frames > _MEAN_SHIFT_FRAMES else None
+        return (mixed * (_MEAN_WEIGHT_FRAMES + frames) - self._mean * _MEAN_WEIGHT_FRAMES) / frames
+
+    def _resume(self) -> None:
+        """The voice went on after a transcript."""
+        assert self._ended is not None
+        if self._piece_samples <= _AGAIN_SAMPLES:
+            self._waiting.extendleft(reversed(self._piece))
+            self._waiting_samples += self._piece_samples
+            self._ended = None
+            self._new_piece()
+        else:
+            self._settle(self._ended)
+
+    def _settle(self, text: str) -> None:
+        self._settled.append(text)
+        self._ended = None
+        self._new_piece()
+
+    def _new_piece(self) -> None:
+        self._piece.clear()
+        self._piece_samples = 0
+        self._loudest = 0.0
+
+    def _next(self, most: int) -> NDArray[np.int16]:
+        taken: list[NDArray[np.int16]] = []
+        count = 0
+        while self._waiting and count < most:
+            part = self._waiting.popleft()
+            if count + len(part) > most:
+                self._waiting.appendleft(part[most - count :])
+                part = part[: most - count]
+            taken.append(part)
+            count += len(part)
+        self._waiting_samples -= count
+        return np.concatenate(taken)
+
+
+def _numbers(text: str) -> NDArray[np.float64]:
+    return np.array([float(value) for value in text.split(",") if value])
+
+
+def _rms(sound: NDArray[np.int16]) -> float:
+    return float(np.sqrt(np.mean(np.square(sound.astype(np.float64))))) if len(sound) else 0.0
+
+
+def _joined(texts: list[str]) -> str:
+    return " ".join(text for text in texts if text)
