@@ -18,6 +18,7 @@ import msgpack
 import numpy as np
 
 from avatar.speech import SPEECH_RATE_HZ, Phoneme, SpeechChunk
+from llm_bridge.languages import primary
 from streaming.errors import EngineUnavailable, SynthesisFailed
 from streaming.speaking.synthesizer import SpokenChunk, Word
 
@@ -25,7 +26,8 @@ VOICES = (
     "annie", "alicia", "andrea", "linda", "belinda", "steph", "aunty", "f2", "f3", "f4", "f5",
     "alex", "adam", "michael", "john", "david", "ed", "gene", "m1", "m3", "m7", "max",
 )  # fmt: skip
-"""Variants of espeak-ng that sound like people, women's first; any other variant's name works too."""
+"""Variants of espeak-ng that sound like people, women's first. Any other variant's name works too, and
+"en-gb+annie" gives English pieces that accent."""
 
 RATE_WPM = 165
 """Words a minute at speed 1.0: a little slower than espeak's 175, which listeners find hurried."""
@@ -47,6 +49,9 @@ _ALIASES = {
 
 _PAUSE_MS = {**dict.fromkeys(",，、;；:：—–", 130.0), **dict.fromkeys(".!?…。！？", 280.0)}
 """Silence after a piece, by its last mark, at speed 1.0: espeak's clause and sentence pauses, rounded."""
+
+_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
+"""The helper must find this package wherever the program was started from."""
 
 _START_TIMEOUT_S = 20.0
 _REPLY_TIMEOUT_S = 10.0
@@ -136,8 +141,7 @@ class _Helper:
     @classmethod
     async def start(cls) -> _Helper:
         """Raises EngineUnavailable: the library cannot be loaded; SynthesisFailed: it does not start."""
-        package_root = str(Path(__file__).resolve().parents[2])
-        paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [_PACKAGE_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "streaming.speaking.espeak_helper",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -232,9 +236,10 @@ class _Helper:
 def _request(helper: _Helper, text: str, language: str, voice: str | None, speed: float) -> dict[str, Any]:
     wanted = (voice or VOICES[0]).lower()
     accent, _, variant = wanted.rpartition("+")
-    file = _language_file(accent or language, helper.languages)
+    same_language = bool(accent) and primary(accent) == primary(language)
+    file = _language_file(accent if same_language else language, helper.languages)
     if file is None:
-        raise SynthesisFailed(f"espeak-ng does not speak {accent or language!r}.")
+        raise SynthesisFailed(f"espeak-ng does not speak the language {language!r}.")
     if variant not in helper.variants:
         raise SynthesisFailed(f"espeak-ng has no voice {voice!r}; it has {', '.join(VOICES)}.")
     wpm = RATE_WPM * min(max(speed, 0.25), 1.5)

@@ -54,13 +54,13 @@ _UPSTREAM_TO_IPA = {
 
 
 class _EventId(ctypes.Union):
-    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]  # noqa: RUF012
+    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
 
 
 class _Event(ctypes.Structure):
     """``espeak_EVENT`` of speak_lib.h, API revision 12."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("type", ctypes.c_int), ("unique_identifier", ctypes.c_uint), ("text_position", ctypes.c_int),
         ("length", ctypes.c_int), ("audio_position", ctypes.c_int), ("sample", ctypes.c_int),
         ("user_data", ctypes.c_void_p), ("id", _EventId),
@@ -183,7 +183,7 @@ class Espeak:
         return len(before) - 1 - int(audible[-1]) if len(audible) else 0
 
     def _ms(self, samples: int) -> float:
-        return max(0.0, samples * 1000 / self.rate_hz)
+        return max(0.0, samples * 1000 / float(self.rate_hz))
 
 
 def _limited(sound: NDArray[np.float32]) -> NDArray[np.int16]:
