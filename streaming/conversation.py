@@ -1,19 +1,45 @@
-"""One live conversation: the asyncio shell around the turn-taking core."""
+"""One live conversation: the asyncio shell that joins listening, thinking, speaking and the output."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.motion.source import Gesture
+from avatar.motion.source import Gesture, Mode
 from llm_bridge.chat import ChatModel, Role
-from streaming.events import Event, Item
+from streaming import events
+from streaming.answering import Answerer, new_id
+from streaming.errors import StreamingError, TranscriptionFailed
+from streaming.events import AgentState, Event, Item
 from streaming.hearing.transcriber import Transcriber
+from streaming.history import History
+from streaming.listening import Listener, Segment, VoiceActivity
 from streaming.output import Output
+from streaming.response import Marks
 from streaming.settings import SessionSettings
 from streaming.speaking.synthesizer import Synthesizer
+from streaming.turns import Duck, Effect, StopSpeaking, Unduck
+
+logger = logging.getLogger(__name__)
+
+DUCK_DB = -18.0
+"""The avatar's loudness under a voice that is not confirmed: well over 12 dB lower, and still there."""
+
+TICK_S = 0.1
+"""How often stalled input is looked at."""
+
+MODES = {
+    AgentState.IDLE: Mode.IDLE,
+    AgentState.LISTENING: Mode.LISTENING,
+    AgentState.THINKING: Mode.THINKING,
+    AgentState.SPEAKING: Mode.IDLE,
+}
 
 
 class Conversation:
@@ -22,9 +48,12 @@ class Conversation:
 
     Args:
         transcriber, chat_model, synthesizer: engines, shared with other conversations.
-        output: this conversation's own; closed with it.
-        settings: may be replaced by ``update``.
+        activity: voice activity of this conversation.
+        output: this conversation's own; started and closed with it.
+        settings: replaced by ``update``.
         observe: gets every event, in order, in the event loop; must not raise.
+        history_tokens: how much of the past the model is shown.
+        sound_events: tell the answer's sound as ``ResponseAudio`` (conversations without a peer).
     """
 
     def __init__(
@@ -33,51 +62,256 @@ class Conversation:
         transcriber: Transcriber,
         chat_model: ChatModel,
         synthesizer: Synthesizer,
+        activity: VoiceActivity,
         output: Output,
         settings: SessionSettings,
         observe: Callable[[Event], None],
-    ) -> None: ...
+        history_tokens: int = 6000,
+        sound_events: bool = False,
+    ) -> None:
+        self.settings = settings
+        self._output, self._observe = output, observe
+        self._history = History(observe)
+        self._answerer = Answerer(
+            chat_model=chat_model,
+            synthesizer=synthesizer,
+            history=self._history,
+            output=output,
+            settings=lambda: self.settings,
+            observe=observe,
+            changed=self._floor_may_have_changed,
+            history_tokens=history_tokens,
+            sound_events=sound_events,
+        )
+        self._listener = Listener(
+            transcriber,
+            activity,
+            detection=settings.turn_detection,
+            language=_spoken_language(settings),
+            new_item_id=partial(new_id, "item"),
+            observer=self,
+        )
+        self._turn_order = asyncio.Lock()
+        self._turns_pending = 0
+        self._state = AgentState.IDLE
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
-    settings: SessionSettings
+    # life
 
     async def start(self) -> None:
-        """Begin: output runs, hearing is open."""
+        """Begin: output runs, hearing is open.
 
-    def hear(self, pcm16k: NDArray[np.int16]) -> None:
-        """The user's sound, mono int16 16 kHz, any length, in order."""
-
-    def commit_input(self) -> None:
-        """End the user's turn now (push-to-talk). Raises ValueError when no sound is buffered."""
-
-    def clear_input(self) -> None: ...
-
-    def add_item(self, item_id: str | None, role: Role, text: str, *, after: str | None = None) -> Item:
-        """Put a message into the conversation (typed text). Raises ValueError: unknown ``after``, taken id."""
-
-    def delete_item(self, item_id: str) -> None:
-        """Raises KeyError: no such item."""
-
-    def truncate_item(self, item_id: str, audio_end_ms: int) -> None:
-        """Cut the avatar's item to what was heard. Raises KeyError, ValueError (beyond its sound)."""
-
-    def get_item(self, item_id: str) -> Item:
-        """Raises KeyError."""
-
-    def create_response(self, *, instructions: str | None = None) -> str:
-        """Answer now; returns the response's id. Raises RuntimeError while a response is being made."""
-
-    def say(self, text: str) -> str:
-        """Speak ``text`` verbatim, interrupting nothing: after the current response. Returns the response's id."""
-
-    def cancel_response(self) -> bool:
-        """Stop making and speaking the current response; False when there is none."""
-
-    def clear_output(self) -> None:
-        """Drop the sound not yet played, keep the text."""
-
-    def gesture(self, gesture: Gesture, strength: float = 1.0) -> None: ...
-
-    def update(self, settings: SessionSettings) -> None: ...
+        Raises:
+            Busy, WorkerLost: no output could be had.
+        """
+        self._output.on_played = self._answerer.played
+        self._output.on_failed = self._output_failed
+        await self._output.start()
+        self._spawn(self._tick())
 
     async def close(self) -> None:
         """End everything this conversation started; returns when it is gone."""
+        self._closed = True
+        await self._answerer.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listener.close()
+        await self._output.close()
+
+    # what the client asks
+
+    def hear(self, pcm16k: NDArray[np.int16]) -> None:
+        """The user's sound, mono int16 16 kHz, any length, in order."""
+        if not self._closed:
+            self._listener.hear(pcm16k)
+
+    def commit_input(self) -> None:
+        """End the user's turn now (push-to-talk). Raises ValueError when no sound is buffered."""
+        self._listener.commit()
+
+    def clear_input(self) -> None:
+        """Forget the sound of the open turn."""
+        self._listener.clear()
+        self._answerer.discard_speculation()
+        self._observe(events.InputCleared())
+        self._show_state()
+
+    def add_item(self, item_id: str | None, role: Role, text: str, *, after: str | None = None) -> Item:
+        """Put a message into the conversation (typed text).
+
+        Args:
+            after: the item to stand behind; ``"root"`` for the beginning, None for the end.
+
+        Raises:
+            ValueError: unknown ``after``, or an id that is taken.
+        """
+        item = Item(item_id or new_id("item"), role, text, spoken=False)
+        self._history.add(item, after)
+        return item
+
+    def delete_item(self, item_id: str) -> None:
+        """Raises KeyError: no such item."""
+        self._history.delete(item_id)
+
+    def truncate_item(self, item_id: str, audio_end_ms: int) -> None:
+        """Cut the avatar's item to what was heard. Raises KeyError, ValueError (no sound, or beyond it)."""
+        self._answerer.truncate(item_id, float(audio_end_ms))
+
+    def get_item(self, item_id: str) -> Item:
+        """Raises KeyError."""
+        return self._history.get(item_id)
+
+    def create_response(self, *, instructions: str | None = None) -> str:
+        """Answer now; returns the response's id. Raises RuntimeError while a response is being made."""
+        return self._answerer.create(instructions)
+
+    def say(self, text: str) -> str:
+        """Speak ``text`` verbatim after whatever is being said. Returns the response's id.
+
+        Raises:
+            ValueError: there is nothing to say.
+        """
+        if not text.strip():
+            raise ValueError("text is empty: there is nothing to say")
+        return self._answerer.say(text)
+
+    def cancel_response(self) -> bool:
+        """Stop making and speaking the current response; False when there is none."""
+        return self._answerer.interrupt("client_cancelled")
+
+    def clear_output(self) -> None:
+        """Drop the sound not yet played; an answer still being made is cancelled with it."""
+        self._answerer.interrupt("client_cancelled")
+
+    def gesture(self, gesture: Gesture, strength: float = 1.0) -> None:
+        """Nod, smile, ...; strength 0..1."""
+        self._output.gesture(gesture, strength)
+
+    def update(self, settings: SessionSettings) -> None:
+        """Replace the settings; what is being said or heard already is not touched."""
+        self.settings = settings
+        self._listener.configure(settings.turn_detection, _spoken_language(settings))
+
+    # listening (ListeningObserver)
+
+    def segment_began(self, segment: Segment) -> None:
+        self._answerer.turn_began()
+        self._observe(events.SpeechStarted(segment.item_id, round(segment.start_ms)))
+        self._show_state()
+
+    def segment_partial(self, segment: Segment, text: str) -> None:
+        if text.startswith(segment.partial) and text != segment.partial:
+            self._observe(events.TranscriptDelta(segment.item_id, text[len(segment.partial) :]))
+
+    def segment_heard(self, segment: Segment, text: str) -> None:
+        if text and self._answers_by_itself:
+            self._answerer.speculate(text)
+
+    def segment_resumed(self, segment: Segment) -> None:
+        self._answerer.discard_speculation()
+
+    def segment_dropped(self, segment: Segment, end_ms: float) -> None:
+        self._answerer.discard_speculation()
+        self._observe(events.SpeechStopped(segment.item_id, round(end_ms)))
+        self._observe(events.InputCleared())
+        self._listener.discard(segment)
+        self._show_state()
+
+    def segment_ended(self, segment: Segment, end_ms: float) -> None:
+        now = asyncio.get_running_loop().time()
+        marks = Marks(voice_end=segment.voice_end_at, turn_end=now)
+        self._observe(events.SpeechStopped(segment.item_id, round(end_ms)))
+        self._observe(events.InputCommitted(segment.item_id, self._history.last_id()))
+        self._history.add(Item(segment.item_id, "user", "", spoken=True, complete=False))
+        self._turns_pending += 1
+        self._show_state()
+        self._spawn(self._understand(segment, marks))
+
+    def floor_changed(self, effect: Effect) -> None:
+        match effect:
+            case Duck():
+                self._output.duck(DUCK_DB)
+                self._answerer.hold()
+            case Unduck():
+                self._output.duck(0.0)
+                self._answerer.release()
+            case StopSpeaking():
+                self._answerer.interrupt("turn_detected")
+                self._output.duck(0.0)
+
+    async def _understand(self, segment: Segment, marks: Marks) -> None:
+        """From the end of a turn to the beginning of its answer."""
+        text = ""
+        try:
+            async with self._turn_order:
+                text = await segment.transcribe()
+        except TranscriptionFailed as error:
+            self._observe(events.TranscriptFailed(segment.item_id, error.code, str(error)))
+            self._observe(events.Failed(error.code, str(error), error.retryable))
+        else:
+            if text and not segment.partial:
+                self._observe(events.TranscriptDelta(segment.item_id, text))
+            self._observe(events.TranscriptCompleted(segment.item_id, text, segment.fed_ms))
+        finally:
+            self._turns_pending -= 1
+            self._listener.discard(segment)
+        marks.transcript = asyncio.get_running_loop().time()
+        wanted = segment.item_id in self._history  # the client may have deleted it meanwhile
+        self._history.settle(segment.item_id, text)
+        if text and wanted and self._answers_by_itself:
+            self._answerer.answer_turn(text, marks)
+        else:
+            self._answerer.discard_speculation()
+            self._show_state()
+
+    @property
+    def _answers_by_itself(self) -> bool:
+        detection = self.settings.turn_detection
+        return detection is not None and detection.create_response
+
+    # the rest
+
+    def _output_failed(self, error: Exception) -> None:
+        code = error.code if isinstance(error, StreamingError) else "output_failed"
+        self._observe(events.Failed(code, str(error), retryable=True))
+
+    def _floor_may_have_changed(self) -> None:
+        self._listener.output(self._answerer.busy)
+        self._show_state()
+
+    def _show_state(self) -> None:
+        if self._answerer.playing:
+            state = AgentState.SPEAKING
+        elif self._answerer.busy or self._turns_pending:
+            state = AgentState.THINKING
+        elif self._listener.segment is not None:
+            state = AgentState.LISTENING
+        else:
+            state = AgentState.IDLE
+        if state is not self._state and not self._closed:
+            self._state = state
+            self._output.set_mode(MODES[state])
+            self._observe(events.AgentStateChanged(state))
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._listener.fill_gap()
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a task of the conversation failed", exc_info=error)
+            message = "Something went wrong inside the server; its log says what."
+            self._observe(events.Failed("internal_error", message, retryable=True))
+
+
+def _spoken_language(settings: SessionSettings) -> str | None:
+    return settings.transcription.language if settings.transcription else None

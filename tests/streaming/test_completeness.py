@@ -5,13 +5,27 @@ from streaming.completeness import Completeness, completeness, is_backchannel, i
 
 @pytest.mark.parametrize(
     "text",
-    ["What is your name", "how does it work", "Yes.", "yes", "no thanks", "I like it!", "你叫什么", "今天天气好吗", "我知道了。", 'He said "go."'],
+    [
+        "What is your name",
+        "how does it work",
+        "Yes.",
+        "yes",
+        "no thanks",
+        "I like it!",
+        "你叫什么",
+        "今天天气好吗",
+        "我知道了。",
+        'He said "go."',
+    ],
 )
 def test_finished(text: str) -> None:
     assert completeness(text) is Completeness.COMPLETE
 
 
-@pytest.mark.parametrize("text", ["I would like to", "and then um", "um", "because,", "well...", "tell me about the", "我想问一下关于", "因为"])
+@pytest.mark.parametrize(
+    "text",
+    ["I would like to", "and then um", "um", "because,", "well...", "tell me about the", "我想问一下关于", "因为"],
+)
 def test_unfinished(text: str) -> None:
     assert completeness(text) is Completeness.INCOMPLETE
 
@@ -36,7 +50,10 @@ def test_not_backchannels(text: str) -> None:
     assert not is_backchannel(text)
 
 
-@pytest.mark.parametrize("text", ["Stop!", "stop it please", "please stop", "wait a second", "no", "no that is wrong", "hold on", "等等", "你停下"])
+@pytest.mark.parametrize(
+    "text",
+    ["Stop!", "stop it please", "please stop", "wait a second", "no", "no that is wrong", "hold on", "等等", "你停下"],
+)
 def test_stop_phrases(text: str) -> None:
     assert is_stop_phrase(text)
 

@@ -91,7 +91,8 @@ def test_finished_phrases_are_answered_sooner_than_unfinished_ones() -> None:
 
 def test_eagerness_scales_the_wait() -> None:
     by_eagerness = [
-        silence_before_end("green apples", TurnDetection(eagerness=eagerness)) for eagerness in ("high", "medium", "low")
+        silence_before_end("green apples", TurnDetection(eagerness=eagerness))
+        for eagerness in ("high", "medium", "low")
     ]
     assert by_eagerness == sorted(by_eagerness) and by_eagerness[0] < by_eagerness[2]
 

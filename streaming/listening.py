@@ -1,0 +1,286 @@
+"""The user's side of a conversation: their sound becomes segments, transcripts and turns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.errors import TranscriptionFailed
+from streaming.hearing.transcriber import Transcriber, TranscriptionStream
+from streaming.settings import TurnDetection
+from streaming.turns import Effect, Resumed, SpeechBegan, SpeechDropped, TranscribeNow, TurnEnded, TurnTaker, UserState
+
+logger = logging.getLogger(__name__)
+
+INPUT_RATE_HZ = 16_000
+
+KEPT_MS = 1000.0
+"""Sound kept from before a segment begins: the longest padding plus the time in which an onset is recognised."""
+
+GAP_S = 0.35
+"""A stream this late has stopped (a muted client that sends nothing); silence is heard in its place, so turns end."""
+
+
+class VoiceActivity(Protocol):
+    """Voice probabilities of one conversation's sound."""
+
+    def feed(self, pcm16k: NDArray[np.int16]) -> list[float]:
+        """One probability for every 32 ms window completed by ``pcm16k``."""
+
+    def reset(self) -> None: ...
+
+
+class Segment:
+    """One stretch of the user's speech, from its first sound to the end of the turn.
+
+    Attributes:
+        item_id: of the conversation item that it becomes.
+        start_ms: on the input's audio clock.
+        partial: text told so far while the segment is open.
+        voice_end_at: the event loop's time when the latest voiced sound arrived.
+    """
+
+    def __init__(self, item_id: str, stream: TranscriptionStream, start_ms: float) -> None:
+        self.item_id = item_id
+        self.start_ms = start_ms
+        self.partial = ""
+        self.voice_end_at = asyncio.get_running_loop().time()
+        self._stream = stream
+        self._transcribing: asyncio.Task[str] | None = None
+        self._fed_ms = 0.0
+
+    @property
+    def fed_ms(self) -> float:
+        """How much sound it holds."""
+        return self._fed_ms
+
+    def feed(self, pcm16k: NDArray[np.int16]) -> None:
+        self._fed_ms += len(pcm16k) * 1000 / INPUT_RATE_HZ
+        self._stream.feed(pcm16k)
+
+    def void(self) -> None:
+        """The voice went on: a transcript asked for earlier does not cover the segment any more."""
+        if self._transcribing is not None:
+            self._transcribing.cancel()
+            self._transcribing = None
+
+    def transcribe(self) -> asyncio.Task[str]:
+        """The text of all that was fed; asked once for every pause.
+
+        Raises (when awaited):
+            TranscriptionFailed
+        """
+        if self._transcribing is None:
+            self._transcribing = asyncio.create_task(self._text(), name=f"transcribe {self.item_id}")
+        return self._transcribing
+
+    async def _text(self) -> str:
+        return (await self._stream.transcribe()).text.strip()
+
+    async def close(self) -> None:
+        self.void()
+        await self._stream.close()
+
+
+class ListeningObserver(Protocol):
+    """What a ``Listener`` tells its conversation, in the event loop."""
+
+    def segment_began(self, segment: Segment) -> None: ...
+
+    def segment_partial(self, segment: Segment, text: str) -> None:
+        """The engine's growing text while the user speaks."""
+
+    def segment_heard(self, segment: Segment, text: str) -> None:
+        """A speculative transcript at a pause; void when ``segment_resumed`` follows."""
+
+    def segment_resumed(self, segment: Segment) -> None: ...
+
+    def segment_ended(self, segment: Segment, end_ms: float) -> None:
+        """The turn is over. The observer discards the segment."""
+
+    def segment_dropped(self, segment: Segment, end_ms: float) -> None:
+        """It was nothing that asks for an answer. The observer discards the segment."""
+
+    def floor_changed(self, effect: Effect) -> None:
+        """``Duck``, ``Unduck`` or ``StopSpeaking``."""
+
+
+class Listener:
+    """Feeds voice activity, turn-taking and the transcriber with the user's sound.
+
+    Args:
+        transcriber: shared engine.
+        activity: this conversation's own.
+        detection: None for push-to-talk: sound is one segment until ``commit``.
+        language: of the user's speech; None lets the engine decide.
+        new_item_id: makes ids for segments.
+        observer: told what happens.
+    """
+
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        activity: VoiceActivity,
+        *,
+        detection: TurnDetection | None,
+        language: str | None,
+        new_item_id: Callable[[], str],
+        observer: ListeningObserver,
+    ) -> None:
+        self._transcriber = transcriber
+        self._activity = activity
+        self._detection = detection
+        self._language = language
+        self._new_item_id = new_item_id
+        self._observer = observer
+        self._turns = TurnTaker(detection or TurnDetection())
+        self._segment: Segment | None = None
+        self._recent: deque[NDArray[np.int16]] = deque()
+        self._samples = 0
+        self._last_sound_at = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def segment(self) -> Segment | None:
+        """The open segment."""
+        return self._segment
+
+    @property
+    def now_ms(self) -> float:
+        """The input's audio clock."""
+        return self._samples * 1000 / INPUT_RATE_HZ
+
+    def configure(self, detection: TurnDetection | None, language: str | None) -> None:
+        self._detection = detection
+        self._language = language
+        self._turns.configure(detection or TurnDetection())
+
+    def hear(self, pcm16k: NDArray[np.int16]) -> None:
+        """Mono int16 at 16 kHz, in order."""
+        self._last_sound_at = asyncio.get_running_loop().time()
+        self._take(pcm16k)
+
+    def fill_gap(self) -> None:
+        """Call a few times a second: hears silence where a stream stopped in the middle of a segment."""
+        late = asyncio.get_running_loop().time() - self._last_sound_at
+        if self._segment is not None and self._detection is not None and late > GAP_S:
+            self._take(np.zeros(INPUT_RATE_HZ // 5, np.int16))
+
+    def output(self, playing: bool) -> None:
+        """The avatar has, or no longer has, something to say."""
+        self._apply(self._turns.output(playing))
+
+    def commit(self) -> None:
+        """End the segment now. Raises ValueError when there is none."""
+        if self._segment is None:
+            raise ValueError("no sound was received since the last turn, so there is nothing to commit")
+        if self._turns.user is UserState.QUIET:
+            self._end(self.now_ms)
+        else:
+            self._apply(self._turns.commit())
+
+    def clear(self) -> None:
+        """Forget the segment and what was kept from before it."""
+        self._turns.clear()
+        self._recent.clear()
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            self.discard(segment)
+
+    def discard(self, segment: Segment) -> None:
+        """Close a segment that is done with."""
+        self._spawn(segment.close())
+
+    async def close(self) -> None:
+        self.clear()
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _take(self, pcm16k: NDArray[np.int16]) -> None:
+        self._samples += len(pcm16k)
+        if self._detection is None:
+            if self._segment is None:
+                self._open(self.now_ms - len(pcm16k) * 1000 / INPUT_RATE_HZ, [])
+            assert self._segment is not None
+            self._segment.feed(pcm16k)
+            return
+        self._remember(pcm16k)
+        if self._segment is not None:
+            self._segment.feed(pcm16k)
+        for probability in self._activity.feed(pcm16k):
+            self._apply(self._turns.voice(probability))
+            if self._segment is not None and self._turns.voice_is_now:
+                self._segment.voice_end_at = self._last_sound_at
+
+    def _remember(self, pcm16k: NDArray[np.int16]) -> None:
+        self._recent.append(pcm16k)
+        kept = sum(len(part) for part in self._recent)
+        while kept - len(self._recent[0]) >= KEPT_MS * INPUT_RATE_HZ / 1000:
+            kept -= len(self._recent.popleft())
+
+    def _apply(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case SpeechBegan(start_ms):
+                    self._open(start_ms, list(self._recent))
+                case TranscribeNow(until_ms):
+                    self._speculate(until_ms)
+                case Resumed():
+                    if self._segment is not None:
+                        self._segment.void()
+                        self._observer.segment_resumed(self._segment)
+                case TurnEnded(_, end_ms):
+                    self._end(end_ms)
+                case SpeechDropped(end_ms):
+                    segment, self._segment = self._segment, None
+                    if segment is not None:
+                        self._observer.segment_dropped(segment, end_ms)
+                case _:
+                    self._observer.floor_changed(effect)
+
+    def _open(self, start_ms: float, recent: list[NDArray[np.int16]]) -> None:
+        item_id = self._new_item_id()
+        stream = self._transcriber.open(language=self._language, on_partial=lambda text: self._partial(item_id, text))
+        segment = self._segment = Segment(item_id, stream, start_ms)
+        if recent:
+            sound = np.concatenate(recent)
+            wanted = round((self.now_ms - start_ms) * INPUT_RATE_HZ / 1000)
+            segment.feed(sound[-wanted:] if wanted < len(sound) else sound)
+        self._observer.segment_began(segment)
+
+    def _end(self, end_ms: float) -> None:
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            self._observer.segment_ended(segment, end_ms)
+
+    def _partial(self, item_id: str, text: str) -> None:
+        segment = self._segment
+        if segment is None or segment.item_id != item_id:
+            return
+        self._observer.segment_partial(segment, text)
+        segment.partial = text
+        self._apply(self._turns.heard(text, until_ms=0.0))
+
+    def _speculate(self, until_ms: float) -> None:
+        if self._segment is not None:
+            self._spawn(self._hear_text(self._segment, self._segment.transcribe(), until_ms))
+
+    async def _hear_text(self, segment: Segment, transcript: asyncio.Task[str], until_ms: float) -> None:
+        try:
+            text = await transcript
+        except TranscriptionFailed:
+            return  # the end of the turn asks again, and reports
+        if self._segment is segment:
+            self._observer.segment_heard(segment, text)
+            self._apply(self._turns.heard(text, until_ms))
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
