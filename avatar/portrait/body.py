@@ -1,0 +1,118 @@
+"""The head turning on the neck and the chest breathing, without a matte: smooth limits of effect.
+
+A matte with an inpainted plate was tried and gave ghosts, lost strands of hair and a blurred band round the head.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.portrait.anatomy import EARS, OVAL, Anatomy
+from avatar.portrait.controls import index
+
+Floats = NDArray[np.float32]
+
+BREATH = 0.014
+"""Rise of the chest when breathed in, in eye spans: about 1.5 px in a 512 px frame."""
+
+SHOULDER = 0.09
+"""Rise of a shoulder at 1, in face heights."""
+
+
+class Body:
+    """Head and torso of one face in one frame.
+
+    Args:
+        anatomy: of the face in the frame.
+    """
+
+    def __init__(self, anatomy: Anatomy) -> None:
+        points = anatomy.points
+        self._span = span = anatomy.eye_span
+        oval = points[list(OVAL), :2]
+        self._low, self._high = oval.min(0), oval.max(0)
+        self.face_height = float(np.linalg.norm(points[152, :2] - points[10, :2]))
+        self._chin = points[152, :2]
+        middle = (self._low + self._high) / 2
+        self._middle = middle
+        width, height = self._high - self._low
+        self._centre = middle + np.array([0, -0.10 * height], np.float32)
+        self._radii = np.array([0.70 * width, 0.78 * height], np.float32)
+        # on the neck, below the skull; a little in front of the ears' plane
+        self._pivot = np.array([middle[0], self._chin[1] + 0.05 * span], np.float32)
+        self._pivot_depth = 0.10 * span
+        self._fit_depth(points, middle, oval)
+
+    def _fit_depth(self, points: Floats, middle: Floats, oval: Floats) -> None:
+        """Linear radial basis through the landmarks' depth, and through guessed depths of hair and neck."""
+        ears = float(points[list(EARS), 2].mean())
+        rings = [middle + (oval - middle) * grow for grow in (1.22, 1.6, 2.2)]
+        self._sites = np.concatenate([points[:468:2, :2], *rings]).astype(np.float64)
+        guessed = [np.full(len(ring), depth * self._span) for ring, depth in zip(rings, (0.10, 0.05, 0.0), strict=True)]
+        depth = np.concatenate([ears - points[:468:2, 2], *guessed])
+        distance = np.linalg.norm(self._sites[:, None] - self._sites[None], axis=-1)
+        smoothing = 0.02 * self._span * np.eye(len(depth))  # landmarks share places where the face turns away
+        self._strengths = np.linalg.solve(distance - smoothing, depth)
+
+    def head_at(self, xy: Floats) -> tuple[Floats, Floats]:
+        """How far points belong to the head (0..1), and their depth towards the camera in pixels."""
+        relative = (xy - self._centre) / self._radii
+        side = _smooth(2.1, 1.0, np.sqrt((relative**2).sum(-1)))
+        neck = (xy[..., 1] - self._chin[1]) / self.face_height
+        weight = side * _smooth(0.48, -0.05, neck)
+        flat = xy.reshape(-1, 2).astype(np.float64)
+        depth = np.linalg.norm(flat[:, None] - self._sites[None], axis=-1) @ self._strengths
+        return weight.astype(np.float32), depth.reshape(xy.shape[:2]).astype(np.float32)
+
+    def pose(self, controls: Floats) -> Floats:
+        """float32 [2, 4]: displacement of a head point is this times (x, y, depth, 1) about the pivot."""
+        pitch, yaw, roll = np.radians(controls[_POSE])
+        x, y, z = controls[_PLACE]
+        about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+        about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+        about_z = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+        turn = (1 + float(z)) * about_z @ about_x @ about_y - np.eye(3)
+        lift = 0.6 * BREATH * self._span * float(controls[_BREATH])  # the head rides on the breath
+        move = np.array([[x * self.face_height], [-y * self.face_height - lift]])
+        return np.hstack([turn[:2], move]).astype(np.float32)
+
+    def turned(self, xy: Floats, depth: Floats, weight: Floats, pose: Floats) -> Floats:
+        """Displacement by ``pose`` of points ``xy`` [..., 2] of the head."""
+        out = (xy - self._pivot) @ pose[:, :2].T
+        out += (depth - self._pivot_depth)[..., None] * pose[:, 2]
+        out += pose[:, 3]
+        out *= weight[..., None]
+        return np.asarray(out, np.float32)
+
+    def torso_at(self, xy: Floats) -> Floats:
+        """float32 [3, rows, columns, 2]: displacement by breath 1 and by a raised left and right shoulder."""
+        width = float(self._high[0] - self._low[0])
+        below = (xy[..., 1] - self._chin[1]) / self.face_height
+        aside = (xy[..., 0] - self._middle[0]) / width
+        chest = _smooth(-0.05, 0.48, below) * (1 - 0.7 * _smooth(0.9, 2.4, below)) * _smooth(2.4, 1.5, np.abs(aside))
+        fields = np.zeros((3, *xy.shape), np.float32)
+        fields[0, ..., 1] = -BREATH * self._span * chest
+        fields[0, ..., 0] = 0.5 * BREATH * self._span * chest * np.clip(aside, -1.5, 1.5)
+        for i, side in ((1, 1.0), (2, -1.0)):
+            bump = np.exp(-0.5 * (((aside - side) / 0.42) ** 2 + ((below - 0.75) / 0.38) ** 2))
+            fields[i, ..., 1] = -SHOULDER * self.face_height * bump * _smooth(0.1, 0.45, below)
+        return fields
+
+    def breathed(self, torso: Floats, controls: Floats) -> Floats:
+        """Displacement of the points that ``torso_at`` was asked about."""
+        weights = controls[_TORSO]
+        moved = (weights @ torso.reshape(3, -1)).reshape(torso.shape[1:])
+        return np.asarray(moved, np.float32)
+
+
+_POSE = [index(name) for name in ("headPitch", "headYaw", "headRoll")]
+_PLACE = [index(name) for name in ("headX", "headY", "headZ")]
+_BREATH = index("breath")
+_TORSO = [_BREATH, index("shoulderLeft"), index("shoulderRight")]
+
+
+def _smooth(start: float, end: float, x: Floats) -> Floats:
+    """0 at ``start``, 1 at ``end`` (either order), smooth between."""
+    t = np.clip((x - start) / (end - start), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

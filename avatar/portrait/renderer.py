@@ -1,0 +1,89 @@
+"""The CPU renderer: one picture moved by ``Motion``."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.errors import PersonaError
+from avatar.motion.motion import Motion
+from avatar.portrait.anatomy import measure
+from avatar.portrait.body import Body
+from avatar.portrait.controls import clean
+from avatar.portrait.framing import SIZES, Framing, cut
+from avatar.portrait.lip_shapes import LipShapes
+from avatar.portrait.mouth import Mouth
+from avatar.portrait.rig import Rig
+from avatar.portrait.warp import Grid, charts
+
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+NODES = {"portrait": 64, "half-body": 128}
+"""Points of the displacement grid across the frame: a sixteenth of the eye span apart or less."""
+
+PASSES = 6
+
+
+class PortraitRenderer:
+    """Implements ``avatar.renderer.Renderer`` on one CPU core with numpy and OpenCV.
+
+    Args:
+        picture_bgr: uint8 [height, width, 3], the picture the rig was built from.
+        rig: what is known about the face in it.
+        size: of the square frames: 256, 384, 512 or 768.
+        framing: "portrait" (head and shoulders) or "half-body", as far as the picture reaches.
+
+    Raises:
+        PersonaError: the rig belongs to another picture.
+        ValueError: a size or framing that does not exist.
+    """
+
+    def __init__(self, picture_bgr: Pixels, rig: Rig, *, size: int = 512, framing: Framing = "portrait") -> None:
+        if size not in SIZES:
+            raise ValueError(f"size must be one of {SIZES}, got {size}")
+        if framing not in NODES:
+            raise ValueError(f"framing must be one of {tuple(NODES)}, got {framing!r}")
+        height, width = picture_bgr.shape[:2]
+        if (width, height) != rig.picture_size:
+            raise PersonaError(
+                f"The persona's rig was made for a picture of {rig.picture_size[0]}x{rig.picture_size[1]}, "
+                f"but its portrait is {width}x{height}: create the persona again."
+            )
+        self.width = self.height = size
+        frame = cut(picture_bgr, rig.points, size, framing)
+        anatomy = measure(frame.points, rig.lip_line)
+        self._body = Body(anatomy)
+        self._lips = LipShapes(anatomy)
+        self._texture = frame.pixels
+        nodes = NODES[framing]
+        self._step = size // nodes
+        first = -self._step + (self._step - 1) / 2  # one point outside the frame on every side
+        self._grid = Grid(anatomy, self._body, (first, first), self._step, nodes + 2, nodes + 2)
+        self._mouth = Mouth(frame.pixels, anatomy, self._body)
+        y, x = np.mgrid[:size, :size].astype(np.float32)
+        self._identity = np.stack([x, y], -1)
+        self._map = np.empty_like(self._identity)
+
+    def render(self, motion: Motion) -> list[Pixels]:
+        """See ``avatar.renderer.Renderer.render``."""
+        return [self._draw(clean(row)) for row in motion.values]
+
+    def _draw(self, controls: Floats) -> Pixels:
+        if not controls.any():
+            return self._texture.copy()
+        lines, gap = self._lips.lines(controls)
+        mouth_charts = charts(lines)
+        pose = self._body.pose(controls)
+        moved = self._grid.displaced(controls, mouth_charts.both, "lower", pose)
+        source = self._grid.inverse(moved, self._grid.xy, PASSES) - self._grid.xy
+        step, size = self._step, self.width
+        dense = cv2.resize(source, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
+        np.add(dense[step:-step, step:-step], self._identity, out=self._map)
+        maps = cv2.convertMaps(self._map, None, cv2.CV_16SC2)
+        out = np.empty((size, size, 3), np.uint8)
+        cv2.remap(self._texture, *maps, cv2.INTER_LINEAR, dst=out, borderMode=cv2.BORDER_REPLICATE)
+        if lines.any():
+            self._mouth.draw(out, self._texture, controls, lines, gap, mouth_charts, pose)
+        return out
