@@ -1,0 +1,48 @@
+"""The one place where a worker's specification becomes a renderer, a source of motion and a mark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar.beats import BeatMaker
+from avatar.motion.motion import Motion
+from avatar.renderer import Renderer
+from streaming.workers.pool import WorkerSpec
+
+
+def make_beat_maker(spec: WorkerSpec) -> BeatMaker:
+    """What draws and moves the persona of ``spec``.
+
+    Raises:
+        PersonaError: the persona's folder is missing or damaged.
+        ValueError: no persona, or an unknown renderer, size or framing.
+    """
+    from avatar.mark import apply_mark, make_mark
+    from avatar.motion.rules import RuleMotionSource
+    from avatar.renderers import open_renderer
+
+    if spec.persona is None:
+        raise ValueError("A worker draws a persona; a conversation without a picture needs none.")
+    renderer = open_renderer(spec.persona, spec.renderer, size=spec.size, framing=spec.framing)
+    if spec.mark:
+        mark = make_mark(renderer.width, renderer.height, spec.language, spec.mark_corner)
+        renderer = _Marked(renderer, lambda frame: apply_mark(frame, mark))
+    return BeatMaker(renderer, RuleMotionSource(seed=spec.seed))
+
+
+class _Marked:
+    """A renderer whose frames carry the "AI-generated" mark."""
+
+    def __init__(self, renderer: Renderer, apply: Callable[[NDArray[np.uint8]], None]) -> None:
+        self.width, self.height = renderer.width, renderer.height
+        self._renderer = renderer
+        self._apply = apply
+
+    def render(self, motion: Motion) -> list[NDArray[np.uint8]]:
+        frames = self._renderer.render(motion)
+        for frame in frames:
+            self._apply(frame)
+        return frames
