@@ -1,0 +1,1 @@
+"""The ``parley`` command: ``main`` puts it together, every subcommand has a file of its own."""
