@@ -469,3 +469,81 @@ def test_an_hour_of_conversation() -> None:
     scene = play(Scene(), act)
     assert len(scene.all(events.OutputStopped)) == 120
     assert len(scene.conversation._tasks) <= 1
+
+
+def test_partial_transcripts_grow_and_never_shrink() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.voice(0.5)
+        stream = scene.transcriber.streams[0]
+        assert stream.on_partial is not None
+        for text in ("what", "what is", "what is", "that is not a continuation"):
+            stream.on_partial(text)
+        await scene.voice(0.5)
+        await scene.silence(5.0)
+        stream.on_partial("too late")
+
+    scene = play(Scene(), act)
+    assert [delta.delta for delta in scene.all(events.TranscriptDelta)] == ["what", " is"]
+    assert scene.one(events.TranscriptCompleted).text == "what is your name"
+
+
+def test_a_partial_transcript_can_stop_the_avatar() -> None:
+    async def act(scene: Scene) -> None:
+        scene.conversation.say("Welcome to the museum of unusual things and people.")
+        await scene.silence(0.5)
+        await scene.voice(0.3)
+        stream = scene.transcriber.streams[0]
+        assert stream.on_partial is not None
+        stream.on_partial("stop")
+        assert scene.output.stops == 1
+
+    play(Scene(), act)
+
+
+def test_an_answer_waits_while_the_voice_over_it_may_be_nothing() -> None:
+    """A click just as the answer is due holds it back and lets it go again, full loud."""
+
+    async def act(scene: Scene) -> None:
+        await scene.voice(1.0)
+        await scene.silence(0.62)
+        await scene.voice(0.16)
+        await scene.silence(6.0)
+
+    scene = play(Scene("what is your name", "", chat=FakeChat(delay_s=0.6)), act)
+    assert scene.output.gains == [DUCK_DB, 0.0]
+    assert all(gain == 0.0 for _, _, gain in scene.output.released)
+    assert scene.one(events.ResponseDone).status == "completed"
+
+
+def test_a_long_answer_is_not_synthesized_far_ahead() -> None:
+    chat = FakeChat(" ".join(["Some more words here."] * 40))
+
+    async def act(scene: Scene) -> None:
+        scene.conversation.add_item(None, "user", "tell me a story")
+        scene.conversation.create_response()
+        await asyncio.sleep(5.0)
+        (response,) = scene.conversation._answerer._live.values()
+        assert response.track.sound_ms - response.played_ms <= 8000 + 4 * 300
+        scene.conversation.cancel_response()
+
+    play(Scene(chat=chat), act)
+
+
+def test_only_the_latest_answers_can_be_cut() -> None:
+    async def act(scene: Scene) -> None:
+        for _ in range(40):
+            scene.conversation.say("Hello.")
+            await asyncio.sleep(1.0)
+
+    scene = play(Scene(), act)
+    assert len(scene.conversation._answerer._heard) == 32
+
+
+def test_a_fault_inside_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(FakeTranscriber):
+        def text(self) -> str | None:
+            raise ZeroDivisionError
+
+    scene = play(Scene(transcriber=Broken("x")), ask)
+    assert scene.all(events.Failed)[-1].code == "internal_error"
+    assert "Something went wrong" in scene.all(events.Failed)[-1].message
