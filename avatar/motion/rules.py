@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from avatar.motion.behaviour.body import Body
 from avatar.motion.behaviour.scene import Scene, activity_of
@@ -39,12 +40,14 @@ class RuleMotionSource:
         self._speaking = False
 
     def push(self, chunk: SpeechChunk) -> None:
-        change = self._track.push(chunk)
-        if self._speaking:
-            self._offset += change
+        self._plan_changed(self._track.push(chunk))
 
     def finish(self) -> None:
-        self._track.finish()
+        self._plan_changed(self._track.finish())
+
+    def _plan_changed(self, by: NDArray[np.float32]) -> None:
+        if self._speaking:
+            self._offset += by
 
     def clear(self) -> None:
         self._track.clear()
@@ -68,7 +71,7 @@ class RuleMotionSource:
             self._fill(values[i], speaking)
         return Motion(values)
 
-    def _fill(self, row: np.ndarray[tuple[int], np.dtype[np.float32]], speaking: bool) -> None:
+    def _fill(self, row: NDArray[np.float32], speaking: bool) -> None:
         moment: SpeechMoment | None = None
         sealed = touching = False
         target = np.zeros(COUNT, np.float32)

@@ -20,11 +20,9 @@ from avatar.motion.speech.mouth import (
     JAW,
     LOWER,
     PRESS,
-    PUCKER,
     ROLL_LOWER,
     ROLL_UPPER,
     SEAL,
-    SPREAD,
     UPPER,
 )
 from avatar.motion.speech.visemes import GROUP_OF, GROUPS, Viseme
@@ -41,6 +39,10 @@ _POWER = 1.3
 
 _NEIGHBOURS = 8
 """Segments considered on each side of a frame: at 20 phonemes a second, 400 ms."""
+
+LONGEST_CONTACT_MS = 160.0
+_PARTING_MS = 30.0
+"""A contact is firm for its sound's duration, up to the longest, less this at each end: lips meet late and part early."""
 
 _MIN_DOMINANCE = 1e-6
 
@@ -77,7 +79,9 @@ def blend(segments: list[Segment], first_ms: float, frames: int, frame_ms: float
     """
     # Relative to the first frame, so that float32 keeps its precision however long the conversation is.
     centres = np.array([(s.start_ms + s.end_ms) / 2 - first_ms for s in segments], np.float32)
-    halves = np.array([(s.end_ms - s.start_ms) * _CORE for s in segments], np.float32)
+    halves = np.array(
+        [(s.end_ms - s.start_ms) * (0.5 if s.viseme.holds else _CORE) for s in segments], np.float32
+    )
     strength = np.stack([s.viseme.strength for s in segments])
     before = np.stack([s.viseme.before_ms for s in segments])
     after = np.stack([s.viseme.after_ms for s in segments])
@@ -110,7 +114,9 @@ def blend(segments: list[Segment], first_ms: float, frames: int, frame_ms: float
     return mouth
 
 
-def contact_frames(segments: list[Segment], first_ms: float, frames: int, *, seals: bool, frame_ms: float = 40.0) -> NDArray[np.bool_]:
+def contact_frames(
+    segments: list[Segment], first_ms: float, frames: int, *, seals: bool, frame_ms: float = 40.0
+) -> NDArray[np.bool_]:
     """Frames on which the lips must meet (``seals``) or lip and teeth must (not ``seals``).
 
     The frame nearest to each contact's middle, so that a closure shorter than a frame is never missed, and
@@ -118,16 +124,21 @@ def contact_frames(segments: list[Segment], first_ms: float, frames: int, *, sea
     """
     marked = np.zeros(frames, bool)
     lead = float(LEAD_MS[GROUPS.index("seal")])
+    begins_ms = first_ms - frame_ms / 2
     for s in segments:
         if not (s.viseme.seals if seals else s.viseme.touches):
             continue
-        nearest = round((s.closure_ms - lead - first_ms) / frame_ms)
+        middle = (s.closure_ms - lead - first_ms) / frame_ms
+        nearest = round(middle)
+        if s.start_ms >= begins_ms:  # a sound that begins within these frames is closed within them
+            nearest = max(nearest, 0)
+        if s.start_ms < begins_ms + frames * frame_ms:
+            nearest = min(nearest, frames - 1)
         if 0 <= nearest < frames:
             marked[nearest] = True
-        held = min(s.end_ms - s.start_ms, 160.0) / 2 - 30.0  # the lips part before the sound's label ends
-        if held > 0:
-            low = int(np.ceil((s.closure_ms - held - lead - first_ms) / frame_ms))
-            high = int(np.floor((s.closure_ms + held - lead - first_ms) / frame_ms))
+        held = (min(s.end_ms - s.start_ms, LONGEST_CONTACT_MS) / 2 - _PARTING_MS) / frame_ms
+        low, high = int(np.ceil(middle - held)), int(np.floor(middle + held))
+        if high >= low:
             marked[max(low, 0) : max(high + 1, 0)] = True
     return marked
 
@@ -142,6 +153,4 @@ def enforce(mouth: NDArray[np.float32], sealed: NDArray[np.bool_], touching: NDA
     mouth[touching, FUNNEL] = np.minimum(mouth[touching, FUNNEL], 0.08)
     mouth[sealed, SEAL] = 1.0
     mouth[sealed, PRESS] = np.maximum(mouth[sealed, PRESS], 0.2)
-    mouth[sealed, PUCKER] = np.minimum(mouth[sealed, PUCKER], 0.45)
-    mouth[sealed, SPREAD] = np.minimum(mouth[sealed, SPREAD], 0.3)
     mouth[sealed, ROLL_UPPER] = np.maximum(mouth[sealed, ROLL_UPPER], 0.1)

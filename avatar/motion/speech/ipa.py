@@ -22,6 +22,8 @@ class Place(Enum):
     ALVEOLAR = auto()
     SIBILANT = auto()
     POSTALVEOLAR = auto()
+    RETROFLEX_SIBILANT = auto()
+    ALVEOLOPALATAL = auto()
     RHOTIC = auto()
     LABIOVELAR = auto()
     PALATAL = auto()
@@ -117,7 +119,9 @@ def _consonants() -> dict[str, Consonant]:
         (Place.DENTAL, "", "", "θ", "ðǀ"),
         (Place.ALVEOLAR, "tʈ", "dnɖɳɗᶑ", "ɬꞎ", "lɾɫɭɽɮɺrǃǁ"),
         (Place.SIBILANT, "", "", "s", "z"),
-        (Place.POSTALVEOLAR, "", "", "ʃʂɕ", "ʒʐʑ"),
+        (Place.POSTALVEOLAR, "", "", "ʃ", "ʒ"),
+        (Place.RETROFLEX_SIBILANT, "", "", "ʂ", "ʐ"),
+        (Place.ALVEOLOPALATAL, "", "", "ɕ", "ʑ"),
         (Place.RHOTIC, "", "", "", "ɹɻ"),
         (Place.LABIOVELAR, "", "", "ʍ", "wɥ"),
         (Place.PALATAL, "c", "ɟɲʄ", "ç", "jʝʎǂ"),
@@ -136,6 +140,8 @@ def _consonants() -> dict[str, Consonant]:
 
 
 _CONSONANTS = _consonants()
+
+_SIBILANTS = (Place.SIBILANT, Place.POSTALVEOLAR, Place.RETROFLEX_SIBILANT, Place.ALVEOLOPALATAL)
 
 _LIGATURES = {"ʦ": "ts", "ʣ": "dz", "ʧ": "tʃ", "ʤ": "dʒ", "ʨ": "tɕ", "ʥ": "dʑ", "ꭧ": "ʈʂ", "ꭦ": "ɖʐ"}
 _RETROFLEX_MNEMONIC = {"s": "ʂ", "z": "ʐ", "i": "ɨ", "t": "ʈ", "d": "ɖ", "n": "ɳ", "l": "ɭ", "r": "ɻ"}
@@ -206,7 +212,7 @@ def _add_consonant(parts: list[tuple[Sound, float]], consonant: Consonant) -> No
         and before.stop
         and before.place in (Place.ALVEOLAR, Place.PALATAL)
         and not consonant.stop
-        and consonant.place in (Place.SIBILANT, Place.POSTALVEOLAR)
+        and consonant.place in _SIBILANTS
     ):
         parts[-1] = (Sound(consonant), parts[-1][1])  # an affricate
         return

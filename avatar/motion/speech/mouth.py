@@ -64,8 +64,9 @@ def _matrix() -> NDArray[np.float32]:
 _TO_CHANNELS = _matrix()
 _CLOSE = INDEX["mouthClose"]
 _JAW_OPEN = INDEX["jawOpen"]
-_PARTING = np.zeros(COUNT, bool)
-_PARTING[[FUNNEL, UPPER, LOWER]] = True
+_UNDONE_BY_SEAL = np.zeros(COUNT, np.float32)
+_UNDONE_BY_SEAL[[FUNNEL, UPPER, LOWER]] = 1.0  # they part the lips
+_UNDONE_BY_SEAL[[PUCKER, SPREAD]] = 0.3  # pressed lips protrude and spread less
 
 
 def to_channels(mouth: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,7 +81,7 @@ def to_channels(mouth: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     mouth = np.clip(mouth, 0.0, 1.0)
     seal = mouth[:, SEAL]
-    mouth = np.where(_PARTING, mouth * (1.0 - seal)[:, None], mouth)
+    mouth = mouth * (1.0 - seal[:, None] * _UNDONE_BY_SEAL)
     sealed_limit = JAW_LIMIT + (SEALED_JAW_LIMIT - JAW_LIMIT) * seal
     mouth[:, JAW] = np.minimum(mouth[:, JAW], sealed_limit)
     channels = mouth @ _TO_CHANNELS

@@ -24,7 +24,6 @@ _SILENCE = Sound(None)
 _PAUSE_MS = 120.0
 """A shorter silence is a stop's gap, not the end of a phrase."""
 
-_STOP_HOLD_MS = 35.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +95,15 @@ def plan_chunk(chunk: SpeechChunk, start_ms: float, level: VoiceLevel) -> ChunkP
     return ChunkPlan(segments, accents, pauses)
 
 
+def silence(start_ms: float, end_ms: float) -> Segment:
+    """Nothing is said, and the mouth closes."""
+    return Segment(viseme(_SILENCE), start_ms, end_ms, (start_ms + end_ms) / 2)
+
+
 def _add_silence(segments: list[Segment], pauses: list[tuple[float, float]], start: float, end: float) -> None:
     if end <= start:
         return
-    segments.append(Segment(viseme(_SILENCE), start, end, (start + end) / 2))
+    segments.append(silence(start, end))
     if end - start >= _PAUSE_MS:
         pauses.append((start, end))
 

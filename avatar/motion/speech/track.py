@@ -13,7 +13,7 @@ from avatar.motion.speech.acoustic import LOOK_AHEAD_FRAMES, AcousticMouth
 from avatar.motion.speech.coarticulation import Segment
 from avatar.motion.speech.loudness import VoiceLevel
 from avatar.motion.speech.mouth import COUNT
-from avatar.motion.speech.segments import Accent, plan_chunk
+from avatar.motion.speech.segments import Accent, plan_chunk, silence
 from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SPEECH_RATE_HZ, SpeechChunk
 
 FRAME_MS = 1000.0 / FRAME_RATE_HZ
@@ -98,8 +98,13 @@ class SpeechTrack:
         self._pauses += plan.pauses
         return self._replan(start)
 
-    def finish(self) -> None:
+    def finish(self) -> NDArray[np.float32]:
+        """No more comes. Returns by how much the next frame's plan changed, float32 [COUNT]."""
+        if self._complete or self._head >= self._end:
+            self._complete = True
+            return np.zeros(COUNT, np.float32)
         self._complete = True
+        return self._replan(self._end)
 
     def clear(self) -> None:
         self._restart()
@@ -159,9 +164,13 @@ class SpeechTrack:
         before = self._plan[0].copy() if len(self._plan) else None
         first_ms = (self._head + kept * BEAT_SAMPLES) * _MS_PER_SAMPLE + FRAME_MS / 2
         if self._segments:
-            plan = coarticulation.blend(self._segments, first_ms, frames)
-            sealed = coarticulation.contact_frames(self._segments, first_ms, frames, seals=True)
-            touching = coarticulation.contact_frames(self._segments, first_ms, frames, seals=False)
+            segments = self._segments
+            if self._complete:
+                end_ms = self._end * _MS_PER_SAMPLE
+                segments = [*segments, silence(end_ms, end_ms + _REACH_MS)]
+            plan = coarticulation.blend(segments, first_ms, frames)
+            sealed = coarticulation.contact_frames(segments, first_ms, frames, seals=True)
+            touching = coarticulation.contact_frames(segments, first_ms, frames, seals=False)
         else:
             plan = np.zeros((frames, COUNT), np.float32)
             sealed = touching = np.zeros(frames, bool)

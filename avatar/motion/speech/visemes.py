@@ -8,7 +8,7 @@ speaking style (jaw 0.1..0.55), set by looking at rendered portraits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -50,7 +50,8 @@ class Viseme:
         loud: how much loudness opens it further, 0..1 (vowels: JALI's jaw axis, Edwards et al. 2016).
         seals: both lips must meet (p, b, m).
         touches: lower lip must touch the upper teeth (f, v).
-        release_ms: sound starts this long after the closure does (voiceless stops are heard at their release).
+        voiceless_stop: heard at its release; the gap before it is the closure.
+        holds: the goal is held for the whole segment, not only in its core (silence).
     """
 
     target: NDArray[np.float32]
@@ -61,17 +62,18 @@ class Viseme:
     seals: bool = False
     touches: bool = False
     voiceless_stop: bool = False
+    holds: bool = False
 
 
 # (jaw, seal, rounding, spreading, lips, tongue)
-_BEFORE_MS = (75.0, 45.0, 150.0, 90.0, 60.0, 55.0)  # rounding is anticipated two segments ahead
-_AFTER_MS = (80.0, 38.0, 85.0, 80.0, 55.0, 50.0)
+_BEFORE_MS = (75.0, 36.0, 150.0, 90.0, 60.0, 55.0)  # rounding is anticipated two segments ahead
+_AFTER_MS = (80.0, 32.0, 85.0, 80.0, 55.0, 50.0)
 _VOWEL_STRENGTH = (1.0, 1.0, 1.0, 0.9, 0.6, 0.4)
 
 _CONSONANTS: dict[Place, tuple[dict[int, float], tuple[float, ...]]] = {
     Place.BILABIAL: (
         {JAW: 0.1, SEAL: 1.0, PRESS: 0.28, ROLL_LOWER: 0.14, ROLL_UPPER: 0.12},
-        (0.55, 6.0, 0.12, 0.2, 3.0, 0.05),
+        (0.55, 5.0, 0.12, 0.2, 3.0, 0.05),
     ),
     Place.LABIODENTAL: (
         {JAW: 0.09, SEAL: 0.35, ROLL_LOWER: 0.55, UPPER: 0.2},
@@ -84,6 +86,15 @@ _CONSONANTS: dict[Place, tuple[dict[int, float], tuple[float, ...]]] = {
     Place.POSTALVEOLAR: (
         {JAW: 0.09, FUNNEL: 0.38, PUCKER: 0.2, LOWER: 0.1, UPPER: 0.1},
         (2.0, 1.0, 1.1, 0.7, 1.0, 0.4),
+    ),
+    # Mandarin's zh ch sh r round the lips less than English sh; j q x not at all (Lin 2007).
+    Place.RETROFLEX_SIBILANT: (
+        {JAW: 0.1, FUNNEL: 0.26, PUCKER: 0.08, LOWER: 0.1, UPPER: 0.08},
+        (1.8, 1.0, 0.7, 0.5, 1.0, 0.6),
+    ),
+    Place.ALVEOLOPALATAL: (
+        {JAW: 0.08, SPREAD: 0.34, LOWER: 0.14, UPPER: 0.08},
+        (2.0, 1.0, 0.4, 0.9, 1.0, 0.4),
     ),
     Place.RHOTIC: ({JAW: 0.14, FUNNEL: 0.2, PUCKER: 0.26, TONGUE: 0.25}, (0.5, 1.0, 0.7, 0.4, 0.4, 0.6)),
     Place.LABIOVELAR: ({JAW: 0.1, PUCKER: 0.78, FUNNEL: 0.1}, (1.0, 1.0, 2.4, 1.0, 0.8, 0.2)),
@@ -144,7 +155,7 @@ def _vowel(vowel: Vowel) -> Viseme:
 
 def _silence() -> Viseme:
     reach = np.full(len(GROUPS), _SILENCE_REACH_MS, np.float32)
-    return Viseme(np.zeros(COUNT, np.float32), _array(_SILENCE_STRENGTH), reach, reach)
+    return Viseme(np.zeros(COUNT, np.float32), _array(_SILENCE_STRENGTH), reach, reach, holds=True)
 
 
 @lru_cache(maxsize=512)
@@ -163,13 +174,4 @@ def viseme(sound: Sound) -> Viseme:
     if sound.palatalised:
         target[SPREAD] = max(target[SPREAD], 0.25)
         strength[3] = max(strength[3], 0.5)
-    return Viseme(
-        target,
-        strength,
-        shape.before_ms,
-        shape.after_ms,
-        shape.loud,
-        shape.seals,
-        shape.touches,
-        shape.voiceless_stop,
-    )
+    return replace(shape, target=target, strength=strength)
