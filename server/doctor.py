@@ -246,11 +246,13 @@ def _whole_path(settings: Settings) -> Finding:
 
 
 async def _first_spoken_beat(settings: Settings) -> float:
-    from server.engines import worker_spec
+    from avatar.persona import find_persona
+    from server.conversations import worker_spec
 
+    persona = find_persona(settings.avatar.persona, settings.data_dir / "personas")
     engines = build_engines(settings)
     try:
-        worker = await engines.worker_pool.acquire(worker_spec(settings, settings.avatar.persona, seed=0))
+        worker = await engines.worker_pool.acquire(worker_spec(settings, persona, settings.avatar.codec, "en"))
         try:
             began = asyncio.get_running_loop().time()
             async for spoken in engines.synthesizer.speak("Hello.", language="en"):
@@ -268,10 +270,12 @@ async def _first_spoken_beat(settings: Settings) -> float:
 
 
 def _persona_maker() -> Finding:
-    from avatar.landmarks import check_available
+    import numpy as np
+
+    from avatar.landmarks import find_faces
 
     try:
-        check_available()
+        find_faces(np.zeros((64, 64, 3), np.uint8))
     except AvatarError as error:
         return Finding("avatar create", Verdict.NOTE, str(error))
     return Finding("avatar create", Verdict.OK, "MediaPipe is here: pictures can become personas")
