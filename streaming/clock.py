@@ -1,13 +1,12 @@
 """``MediaClock``: when each beat's sound and picture leave the server. Sans-I/O: time goes in, releases come out.
 
 Time is divided into *slots* of 20 ms, one Opus packet each, on an absolute schedule that starts with the first
-``advance``. A beat fills two slots, beginning at an even one, where its picture leaves with the first half of
-its sound. The pts of everything released is the slot's number times a constant, so equal pts means equal time
-of release: aiortc's sender reports pair RTP time with the time of sending, and a receiver aligns sound and
-picture by those reports.
+``advance``. A beat fills two slots; its picture leaves in the first of them, with the first half of its sound.
+The pts of everything released is the slot's number times a constant, so equal pts means equal time of release:
+aiortc's sender reports pair RTP time with the time of sending, and a receiver aligns sound and picture by them.
 
-Where no beat is queued at an even slot, both slots are silence and the picture stands; playback goes on with
-the next beat one beat later. Sound never runs without its picture, nor the picture without its sound.
+Where no beat is queued when one is due, the slot is silence and the picture stands; playback goes on with the
+next beat as soon as there is one. Sound never runs without its picture, nor the picture without its sound.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ SLOT_S = 0.02
 SLOT_SAMPLES = 960
 """20 ms at 48 kHz: the Opus frame that every WebRTC endpoint decodes (RFC 7874 section 3)."""
 SLOT_TICKS_90K = 1800
-BEAT_SAMPLES = 2 * SLOT_SAMPLES
 MAX_LATE_S = 0.2
 """Later than this, catching up would burst more packets than a receiver's buffer holds (NetEq, aiortc: 16
 packets a stream); the missed slots are left out instead, in both streams alike."""
@@ -71,7 +69,7 @@ class MediaClock:
     def __init__(self, *, lead_s: float = 0.0) -> None:
         self._lead_s = lead_s
         self._queue: deque[Beat] = deque()
-        self._current: Beat | None = None
+        self._begun: Beat | None = None  # its first half has left
         self._origin_s: float | None = None
         self._slot = 0
         self._epoch = 0
@@ -79,8 +77,8 @@ class MediaClock:
         self._position = 0
         self._gain = 1.0
         self._target_gain = 1.0
-        self.stalled_beats = 0
-        """Beats of standing picture and silence since the start, for want of a beat."""
+        self.stalled_slots = 0
+        """Slots of standing picture and silence since the start, for want of a beat."""
 
     @property
     def queued(self) -> int:
@@ -104,14 +102,16 @@ class MediaClock:
     def offer(self, beat: Beat) -> bool:
         """Queue a beat behind those offered before; False where it is stale (of an older epoch) and dropped.
 
-        Idle beats still queued give way to the first beat of speech, so that it leaves at once; such a beat is
-        a keyframe, since the frames it would refer to are dropped with them.
+        Idle beats not yet released give way to the first beat of speech, so that it leaves in the next slot;
+        such a beat is a keyframe, since the frames it would refer to may be dropped.
         """
         if beat.epoch != self._epoch:
             return False
         if beat.utterance and beat.keyframe:
             while self._queue and not self._queue[-1].utterance:
                 self._queue.pop()
+            if not self._queue and self._begun is not None and not self._begun.utterance:
+                self._begun = None
         self._queue.append(beat)
         return True
 
@@ -123,7 +123,7 @@ class MediaClock:
         """
         position = self._position
         self._queue.clear()
-        self._current = None
+        self._begun = None
         self._epoch += 1
         self._utterance = self._position = 0
         return position
@@ -142,44 +142,47 @@ class MediaClock:
             raise RuntimeError("the clock has not been started")
         return self._origin_s + self._slot * SLOT_S - (self._lead_s if self._speaking_next() else 0.0)
 
-    def advance(self, now: float) -> list[Release]:
-        """Everything due by ``now``. The first call starts the schedule."""
-        return list(self._due(now))
-
-    def _due(self, now: float) -> Iterator[Release]:
+    def advance(self, now: float) -> Iterator[Release]:
+        """Everything due by ``now``, each made when it is asked for, so that a ``clear`` in between takes effect.
+        The first call starts the schedule. Later than ``MAX_LATE_S``, the slots missed are left out.
+        """
         if self._origin_s is None:
             self._origin_s = now
         missed = now - (self._origin_s + self._slot * SLOT_S)
         if missed > MAX_LATE_S:
-            self._slot += 2 * int(missed / (2 * SLOT_S))
+            self._slot += int(missed / SLOT_S)
         while self.next_due() <= now + 1e-6:
             yield self._release()
 
     def _speaking_next(self) -> bool:
-        beat = self._current if self._slot % 2 else (self._queue[0] if self._queue else None)
+        beat = self._begun or (self._queue[0] if self._queue else None)
         return beat is not None and beat.utterance != 0
 
     def _release(self) -> Release:
-        second = self._slot % 2 == 1
-        if not second:
-            self._current = self._queue.popleft() if self._queue else None
-            if self._current is None:
-                self.stalled_beats += 1
-        beat, slot = self._current, self._slot
+        sound, picture_time = self._slot * SLOT_SAMPLES, self._slot * SLOT_TICKS_90K
         self._slot += 1
-        sound, picture_time = slot * SLOT_SAMPLES, slot * SLOT_TICKS_90K
-        if beat is None or (beat.utterance == 0 and second):
+        second = self._begun is not None
+        beat = self._begun or (self._queue.popleft() if self._queue else None)
+        self._begun = None if second else beat
+        if beat is None:
+            self.stalled_slots += 1
             self._gain = self._target_gain
             return Release(sound, _SILENCE, silent=True, pts_90k=picture_time)
         start = SLOT_SAMPLES if second else 0
         speech = min(max(beat.speech_samples - start, 0), SLOT_SAMPLES)
         last = beat.last and second == (beat.speech_samples > SLOT_SAMPLES)
-        over = beat.last and (last or second)
         position = beat.position + min(start + SLOT_SAMPLES, beat.speech_samples)
-        self._utterance, self._position = (0, 0) if over else (beat.utterance, position)
+        if beat.last and (last or second):
+            self._utterance = self._position = 0
+        elif beat.utterance:  # an idle beat within an utterance, for want of speech, does not end it
+            self._utterance, self._position = beat.utterance, position
+        if speech:
+            pcm = self._loudness(np.frombuffer(beat.pcm48k, "<i2", SLOT_SAMPLES, 2 * start))
+        else:
+            pcm, self._gain = _SILENCE, self._target_gain
         return Release(
             sound,
-            self._loudness(np.frombuffer(beat.pcm48k, "<i2", SLOT_SAMPLES, 2 * start)) if speech else _SILENCE,
+            pcm,
             silent=not speech,
             picture=None if second else beat.picture or None,
             keyframe=beat.keyframe and not second,
@@ -195,5 +198,5 @@ class MediaClock:
             return pcm
         ramp = np.linspace(self._gain, self._target_gain, len(pcm), dtype=np.float32)
         self._gain = self._target_gain
-        louder: NDArray[np.int16] = np.clip(pcm * ramp, -32768, 32767).astype(np.int16)
-        return louder
+        changed: NDArray[np.int16] = np.clip(pcm * ramp, -32768, 32767).astype(np.int16)
+        return changed

@@ -36,7 +36,7 @@ class LocalWorkerPool:
     """Starts worker processes on this machine, one a conversation.
 
     Args:
-        capacity: conversations at once; None for two a core.
+        capacity: conversations at once; None for three a core, what a 512x512 portrait leaves room for.
         beat_maker: "module:function" that makes a ``BeatMaker`` of a ``WorkerSpec``.
     """
 
