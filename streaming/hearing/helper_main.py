@@ -127,6 +127,10 @@ def _make_engine(name: str, options: dict[str, Any]) -> Engine:
         from streaming.hearing.sphinx_engine import SphinxEngine
 
         return SphinxEngine(**options)
+    if name == "faster-whisper":
+        from streaming.hearing.whisper_engine import WhisperEngine
+
+        return WhisperEngine(**options)
     raise ValueError(f"unknown engine {name!r}")
 
 

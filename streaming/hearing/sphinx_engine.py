@@ -23,14 +23,12 @@ from numpy.typing import NDArray
 
 from streaming.hearing.segment import RATE_HZ, Heard
 
-_MEAN_SAMPLES = RATE_HZ
+HELD_SAMPLES = RATE_HZ
 """Held back before decoding starts, unless the text is wanted sooner. 0.6 s loses words, 2 s wins none."""
 _SLICE_SAMPLES = RATE_HZ // 5
 """One slice of work: 200 ms of sound, about 35 ms of CPU."""
-_AGAIN_SAMPLES = 6 * RATE_HZ
+AGAIN_SAMPLES = 3 * RATE_HZ
 """A piece up to this long is decoded again when the voice goes on."""
-_RESUMED_SAMPLES = RATE_HZ * 3 // 10
-"""Sound after a transcript that makes it worth starting again; less is the silence before the turn ends."""
 _PIECE_SAMPLES = 20 * RATE_HZ
 """A piece is ended where it first gets quiet after this long..."""
 _PIECE_MAX_SAMPLES = 30 * RATE_HZ
@@ -41,6 +39,7 @@ _QUIET = 0.1
 """Of the loudest 100 ms in the piece: -20 dB, between words or a stop's closure."""
 _MEAN_WEIGHT_FRAMES = 500
 _MEAN_SHIFT_FRAMES = 300
+_MEAN_LEAST_FRAMES = 100
 """pocketsphinx counts a given mean as 500 frames and forgets by a factor beyond 800 (CMN_WIN, CMN_WIN_HWM in feat/cmn.h)."""
 
 
@@ -99,8 +98,12 @@ class SphinxEngine:
 class SphinxSegment:
     """One user's speech. A *piece* of it is one utterance of the recognizer."""
 
-    def __init__(self, engine: SphinxEngine) -> None:
+    def __init__(
+        self, engine: SphinxEngine, *, held_samples: int = HELD_SAMPLES, again_samples: int = AGAIN_SAMPLES
+    ) -> None:
         self._engine = engine
+        self._held_samples = held_samples
+        self._again_samples = again_samples
         self._waiting: deque[NDArray[np.int16]] = deque()
         self._waiting_samples = 0
         self._decoder: Any = None
@@ -110,12 +113,15 @@ class SphinxSegment:
         self._loudest = 0.0
         self._settled: list[str] = []
         self._ended: str | None = None
+        self._resumed = False
         self._covered = 0
 
     def feed(self, pcm16k: NDArray[np.int16]) -> None:
         self._waiting.append(pcm16k)
         self._waiting_samples += len(pcm16k)
         self._covered += len(pcm16k)
+        if self._ended is not None and _rms(pcm16k) > _QUIET * self._loudest:
+            self._resumed = True
         while self._waiting_samples > _BACKLOG_MAX_SAMPLES:
             self._waiting_samples -= len(self._waiting.popleft())
 
@@ -123,11 +129,11 @@ class SphinxSegment:
         if not self._waiting_samples:
             return False
         if self._ended is not None:
-            if not urgent and self._waiting_samples < _RESUMED_SAMPLES:
-                return False
+            if not urgent and not self._resumed:
+                return False  # the silence at the end of the turn is not worth decoding
             self._resume()
         if self._decoder is None:
-            if not urgent and self._waiting_samples < _MEAN_SAMPLES and self._mean is None:
+            if not urgent and self._waiting_samples < self._held_samples and self._mean is None:
                 return False
             if not self._begin():
                 return False
@@ -163,7 +169,7 @@ class SphinxSegment:
             return False
         self._decoder = decoder
         if self._mean is None:
-            held = np.concatenate(self._waiting)[:_MEAN_SAMPLES]
+            held = np.concatenate(self._waiting)[: self._held_samples]
             self._mean = self._engine.mean(held)
         decoder.start_stream()
         decoder.set_cmn(",".join(f"{value:g}" for value in self._mean))
@@ -185,14 +191,15 @@ class SphinxSegment:
     def _better_mean(self, decoder: Any, frames: int) -> NDArray[np.float64] | None:
         """The mean of what was decoded: the given one counted as 500 frames in the decoder's."""
         mixed = _numbers(decoder.get_cmn(True))
-        if self._mean is None or not _MEAN_SAMPLES // 160 <= frames <= _MEAN_SHIFT_FRAMES:
+        if self._mean is None or not _MEAN_LEAST_FRAMES <= frames <= _MEAN_SHIFT_FRAMES:
             return mixed if frames > _MEAN_SHIFT_FRAMES else None
         return (mixed * (_MEAN_WEIGHT_FRAMES + frames) - self._mean * _MEAN_WEIGHT_FRAMES) / frames
 
     def _resume(self) -> None:
         """The voice went on after a transcript."""
         assert self._ended is not None
-        if self._piece_samples <= _AGAIN_SAMPLES:
+        self._resumed = False
+        if self._piece_samples <= self._again_samples:
             self._waiting.extendleft(reversed(self._piece))
             self._waiting_samples += self._piece_samples
             self._ended = None
