@@ -83,3 +83,10 @@ def test_every_key_is_explained() -> None:
     assert len(keys) > 40
     for name, (_, _, text) in keys.items():
         assert text.endswith((".", ").")), name
+
+
+def test_the_page_tells_every_key() -> None:
+    """After a change: ``PYTHONPATH=. python scripts/configuration_docs.py``."""
+    from scripts.configuration_docs import PAGE, page
+
+    assert PAGE.read_text(encoding="utf-8") == page()

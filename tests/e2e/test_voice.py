@@ -1,0 +1,137 @@
+"""A person speaks into the page and is answered by a face: real engines, human recordings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.browser import microphone_wav
+from tests.e2e.conftest import Serve, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
+
+Visit = Callable[..., Awaitable[Visitor]]
+
+MOUTH = (0.42, 0.53, 0.16, 0.12)
+"""Helen's mouth in her picture: left, top, width, height as fractions."""
+
+
+def words(text: str) -> list[str]:
+    return [word.strip(".,?!'\"").lower() for word in text.split()]
+
+
+def share_heard(said: str, heard: str) -> float:
+    """Words of ``said`` that stand in ``heard`` in order (longest common subsequence), as a share."""
+    a, b = words(said), words(heard)
+    best = np.zeros((len(a) + 1, len(b) + 1), int)
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            best[i + 1, j + 1] = best[i, j] + 1 if x == y else max(best[i, j + 1], best[i + 1, j])
+    return float(best[-1, -1] / len(a))
+
+
+def transcript_of(shared: Path, clip: str) -> str:
+    aligned = json.loads((shared / f"samples/speech/aligned/{clip}.json").read_text())
+    return str(aligned["transcript"])
+
+
+@pytest.mark.parametrize("clip", ["en-librivox-0930", "en-librivox-0870"])
+async def test_a_spoken_turn(shared: Path, tmp_path: Path, serve: Serve, visit: Visit, clip: str) -> None:
+    said = transcript_of(shared, clip)
+    wav = microphone_wav(shared / f"samples/speech/{clip}.wav", tmp_path / "mic.wav", before_s=2.0, after_s=60.0)
+    served = await serve()
+    visitor = await visit(served.url, microphone=wav)
+    await visitor.connect()
+    await visitor.page.evaluate("mouth => { void probe.record(...mouth); }", list(MOUTH))
+    before = await visitor.inbound()
+
+    (completed, *_) = await visitor.wait_for("conversation.item.input_audio_transcription.completed")
+    assert share_heard(said, completed["transcript"]) >= 0.5, f"said {said!r}, heard {completed['transcript']!r}"
+    await visitor.wait_for("output_audio_buffer.stopped", seconds=40)
+    after = await visitor.inbound()
+
+    frames = await visitor.page.evaluate("probe.frames")
+    (started, *_) = await visitor.events("output_audio_buffer.started")
+    (stopped, *_) = await visitor.events("output_audio_buffer.stopped")
+    during = [frame for frame in frames if started["at"] + 300 <= frame["at"] <= stopped["at"]]
+    seconds = (during[-1]["at"] - during[0]["at"]) / 1000
+    assert (len(during) - 1) / seconds >= 24, f"{len(during)} frames in {seconds:.2f} s"
+    assert max(frame["loudness"] for frame in during) > 0.02, "the answer is heard"
+
+    correlation, lag_ms = mouth_follows_sound(during)
+    assert correlation >= 0.3 and abs(lag_ms) <= 160, f"r {correlation:.2f} at {lag_ms} ms"
+
+    text = "".join(event["text"] for event in await visitor.events("avatar.caption"))
+    (done, *_) = await visitor.events("response.output_audio_transcript.done")
+    assert text.strip() == done["transcript"].strip()
+
+    lost = after["audio"]["packetsDiscarded"] - before["audio"].get("packetsDiscarded", 0)
+    concealed = after["audio"]["concealedSamples"] - before["audio"].get("concealedSamples", 0)
+    silent = after["audio"].get("silentConcealedSamples", 0) - before["audio"].get("silentConcealedSamples", 0)
+    received = after["audio"]["totalSamplesReceived"] - before["audio"]["totalSamplesReceived"]
+    assert lost <= 5
+    assert (concealed - silent) / received <= 0.03, f"{concealed} ({silent} silent) of {received} samples concealed"
+
+
+def mouth_follows_sound(frames: list[dict[str, Any]]) -> tuple[float, float]:
+    """Correlation of the mouth's picture (first principal component) with the loudness, and the lag of the best."""
+    at = np.array([frame["at"] for frame in frames])
+    grey = np.array([frame["grey"] for frame in frames])
+    loud = np.array([frame["loudness"] for frame in frames])
+    grid = np.arange(at[0], at[-1], 20.0)
+    grey = grey - grey.mean(axis=0)
+    u, s, _ = np.linalg.svd(grey, full_matrices=False)
+    mouth = np.interp(grid, at, u[:, 0] * s[0])
+    sound = np.interp(grid, at, loud)
+    kernel = np.ones(5) / 5
+    mouth, sound = np.convolve(mouth, kernel, "valid"), np.convolve(sound, kernel, "valid")
+    best = (0.0, 0.0)
+    for steps in range(-15, 16):
+        a = mouth[max(0, steps) : len(mouth) + min(0, steps)]
+        b = sound[max(0, -steps) : len(sound) + min(0, -steps)]
+        r = abs(float(np.corrcoef(a, b)[0, 1]))
+        if r > best[0]:
+            best = (r, steps * 20.0)
+    return best
+
+
+async def test_pauses_inside_a_sentence(shared: Path, tmp_path: Path, serve: Serve, visit: Visit) -> None:
+    """Pauses over a second inside one sentence: however many turns it becomes, no answer talks over the voice for
+    longer than an interruption takes."""
+    wav = microphone_wav(shared / "samples/speech/en-jfk-11s.flac", tmp_path / "mic.wav", before_s=2.0, after_s=60.0)
+    served = await serve()
+    visitor = await visit(served.url, microphone=wav)
+    await visitor.connect()
+    await visitor.wait_for("input_audio_buffer.speech_started", seconds=20)
+    await asyncio.sleep(13)
+    await visitor.wait_for("output_audio_buffer.stopped", seconds=60)
+    turns = await visitor.events("input_audio_buffer.committed")
+    assert 1 <= len(turns) <= 5
+    for overlap_ms in overlaps(await visitor.page.evaluate("probe.events")):
+        assert overlap_ms <= 1000
+
+
+def overlaps(events: list[dict[str, Any]]) -> list[float]:
+    """Milliseconds for which an answer played after the user's voice began, for every time it did."""
+    found, playing, voice_at = [], False, None
+    for event in events:
+        match event["type"]:
+            case "output_audio_buffer.started":
+                playing = True
+                if voice_at is not None:
+                    voice_at = event["at"]
+            case "output_audio_buffer.stopped" | "output_audio_buffer.cleared":
+                if playing and voice_at is not None:
+                    found.append(event["at"] - voice_at)
+                playing = False
+            case "input_audio_buffer.speech_started":
+                voice_at = event["at"]
+            case "input_audio_buffer.speech_stopped":
+                voice_at = None
+    return found
