@@ -82,6 +82,15 @@ def build_engines(settings: Settings) -> Engines:
     )
 
 
+def build_synthesizer(settings: Settings) -> Synthesizer:
+    """Only the voice, for speech without a conversation.
+
+    Raises:
+        EngineUnavailable: see ``choose``.
+    """
+    return _build_synthesizer(settings, _choose_speaking(settings))
+
+
 def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
