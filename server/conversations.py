@@ -1,0 +1,153 @@
+"""Makes the conversation behind a session: engines from the server, an output of its own, a peer where there is one."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from aiortc import RTCIceServer
+from numpy.typing import NDArray
+
+from avatar.persona import Persona
+from server.config import Settings
+from server.engines import Engines
+from server.realtime.session_config import SessionConfig
+from streaming.avatar_output import AvatarOutput
+from streaming.conversation import Conversation
+from streaming.events import Event
+from streaming.hearing.transcriber import Transcriber
+from streaming.hearing.voice import VoiceDetector
+from streaming.output import Output
+from streaming.sound_output import SoundOutput
+from streaming.webrtc.peer import Peer, PeerSettings
+from streaming.webrtc.udp_ports import UdpPorts
+from streaming.workers.pool import WorkerSpec
+
+
+class CallPeer(Protocol):
+    """What of a ``Peer`` the server uses."""
+
+    async def answer(self, offer_sdp: str) -> str: ...
+
+    def send(self, text: str) -> None: ...
+
+    @property
+    def video_wanted(self) -> bool: ...
+
+    async def close(self) -> None: ...
+
+
+class ConversationFactory(Protocol):
+    """The seam between the server and what is spoken in it; tests put a scripted one in.
+
+    Attributes:
+        transcriber: for sound inside items.
+    """
+
+    transcriber: Transcriber
+
+    def peer(
+        self,
+        *,
+        on_pcm: Callable[[NDArray[np.int16]], None],
+        on_message: Callable[[str | bytes], None],
+        on_open: Callable[[], None],
+        on_closed: Callable[[str], None],
+    ) -> CallPeer: ...
+
+    def over_peer(
+        self, peer: CallPeer, persona: Persona | None, config: SessionConfig, observe: Callable[[Event], None]
+    ) -> Conversation:
+        """Sound, and picture where the peer wants it, through the peer's tracks."""
+
+    def over_events(self, config: SessionConfig, observe: Callable[[Event], None]) -> Conversation:
+        """Sound inside events."""
+
+
+class LiveConversations:
+    """See ``ConversationFactory``."""
+
+    def __init__(self, settings: Settings, engines: Engines) -> None:
+        self._settings = settings
+        self._engines = engines
+        self.transcriber = engines.transcriber
+
+    def peer(
+        self,
+        *,
+        on_pcm: Callable[[NDArray[np.int16]], None],
+        on_message: Callable[[str | bytes], None],
+        on_open: Callable[[], None],
+        on_closed: Callable[[str], None],
+    ) -> Peer:
+        return Peer(
+            on_pcm=on_pcm,
+            on_message=on_message,
+            on_open=on_open,
+            on_closed=on_closed,
+            settings=peer_settings(self._settings),
+        )
+
+    def over_peer(
+        self, peer: CallPeer, persona: Persona | None, config: SessionConfig, observe: Callable[[Event], None]
+    ) -> Conversation:
+        assert isinstance(peer, Peer)
+        if not peer.video_wanted or persona is None:
+            return self._conversation(SoundOutput(peer.audio), config, observe)
+        output = AvatarOutput(
+            self._engines.worker_pool,
+            worker_spec(self._settings, persona, peer.codec, config.language),
+            sound=peer.audio,
+            picture=peer.video,
+        )
+        peer.on_keyframe_request = output.request_keyframe
+        peer.on_bitrate = output.set_bitrate
+        return self._conversation(output, config, observe)
+
+    def over_events(self, config: SessionConfig, observe: Callable[[Event], None]) -> Conversation:
+        return self._conversation(SoundOutput(), config, observe, sound_events=True)
+
+    def _conversation(
+        self, output: Output, config: SessionConfig, observe: Callable[[Event], None], *, sound_events: bool = False
+    ) -> Conversation:
+        return Conversation(
+            transcriber=self._engines.transcriber,
+            chat_model=self._engines.chat_model,
+            synthesizer=self._engines.synthesizer,
+            activity=VoiceDetector(),
+            output=output,
+            settings=config.settings(),
+            observe=observe,
+            history_tokens=self._settings.chat.history_tokens,
+            sound_events=sound_events,
+        )
+
+
+def worker_spec(settings: Settings, persona: Persona, codec: str, language: str) -> WorkerSpec:
+    section = settings.avatar
+    return WorkerSpec(
+        persona=persona.path,
+        renderer=section.renderer,
+        size=section.size,
+        framing=section.framing,
+        codec=codec,
+        mark=section.mark,
+        language=language,
+        mark_corner=section.mark_corner,
+        seed=secrets.randbits(31),
+        bitrate_bps=section.bitrate_kbps * 1000,
+    )
+
+
+def peer_settings(settings: Settings) -> PeerSettings:
+    section = settings.webrtc
+    servers = []
+    if section.stun_url:
+        servers.append(RTCIceServer(urls=section.stun_url))
+    if section.turn_url:
+        credential = section.turn_credential.get_secret_value() if section.turn_credential else None
+        servers.append(RTCIceServer(urls=section.turn_url, username=section.turn_username, credential=credential))
+    ports = UdpPorts(section.udp_port_min, section.udp_port_max, section.public_ip)
+    return PeerSettings(udp_ports=ports, ice_servers=tuple(servers))

@@ -1,0 +1,1 @@
+"""Who may talk to the server, from where, and how much."""
