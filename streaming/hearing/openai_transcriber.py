@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import itertools
 import wave
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -130,20 +131,33 @@ class OpenAITranscriber:
 class _Part:
     """Sound that no more is added to; its text is asked for at once, and kept."""
 
-    def __init__(self, pcm16k: NDArray[np.int16], ask: Callable[[NDArray[np.int16]], asyncio.Task[str]]) -> None:
-        self.pcm16k: NDArray[np.int16] | None = pcm16k
+    def __init__(
+        self,
+        pcm16k: NDArray[np.int16],
+        ask: Callable[[NDArray[np.int16]], asyncio.Task[str]],
+        on_known: Callable[[], None],
+    ) -> None:
+        self._pcm16k = pcm16k
         self._ask = ask
-        self._task = ask(pcm16k)
+        self._on_known = on_known
+        self.known: str | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._task = self._ask(self._pcm16k)
         self._task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[str]) -> None:
         if not task.cancelled() and task.exception() is None:
-            self.pcm16k = None
+            self.known = task.result()
+            self._pcm16k = np.zeros(0, np.int16)
+            self._on_known()
 
     async def text(self) -> str:
-        if self._task.done() and self.pcm16k is not None:  # it failed earlier
-            self._task = self._ask(self.pcm16k)
-            self._task.add_done_callback(self._done)
+        if self.known is not None:
+            return self.known
+        if self._task.done():  # it failed earlier
+            self._begin()
         return await asyncio.shield(self._task)
 
     async def close(self) -> None:
@@ -177,7 +191,7 @@ class _Stream(TranscriptionStream):
         while self._sound_samples >= _PART_SAMPLES:
             sound = np.concatenate(self._sound)
             cut = _quietest(sound[:_PART_SAMPLES])
-            self._parts.append(_Part(sound[:cut], lambda part: asyncio.create_task(self._request(part))))
+            self._parts.append(_Part(sound[:cut], lambda part: asyncio.create_task(self._request(part)), self._tell))
             self._sound = [sound[cut:]]
             self._sound_samples = len(sound) - cut
 
@@ -210,6 +224,12 @@ class _Stream(TranscriptionStream):
             await part.close()
         for asked in list(self._running):
             await _end(asked)
+
+    def _tell(self) -> None:
+        """Parts that are known will not change any more."""
+        known = itertools.takewhile(lambda text: text is not None, (part.known for part in self._parts))
+        if self._on_partial is not None and not self._closed:
+            self._on_partial(" ".join(text for text in known if text))
 
     async def _request(self, pcm16k: NDArray[np.int16]) -> str:
         if len(pcm16k) < _LEAST_SAMPLES:

@@ -71,12 +71,19 @@ def _find(models: Path, wanted: str) -> Path | None:
     if folder.is_dir() and not missing_files(folder):
         return folder
     repository = REPOSITORIES.get(wanted, wanted)
+    if repository.count("/") != 1:
+        return None
     names = [wanted, *(name for name, repo in REPOSITORIES.items() if repo == repository and name != wanted)]
     for name in names:
-        own = models / name
-        if name in REPOSITORIES and own.is_dir() and not missing_files(own):
+        own = models / folder_name(name)
+        if own.is_dir() and not missing_files(own):
             return own
-    return _in_hugging_face_cache(repository) if repository.count("/") == 1 else None
+    return _in_hugging_face_cache(repository)
+
+
+def folder_name(name: str) -> str:
+    """Of a model in the folder of models: its name, or "owner--name" of a repository."""
+    return name.replace("/", "--")
 
 
 def hugging_face_cache() -> Path:
