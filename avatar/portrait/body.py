@@ -16,6 +16,9 @@ Floats = NDArray[np.float32]
 BREATH = 0.014
 """Rise of the chest when breathed in, in eye spans: about 1.5 px in a 512 px frame."""
 
+BEHIND_LIPS = 0.08
+"""Depth of the teeth behind the lips, in eye spans: they turn a little less than the lips do."""
+
 SHOULDER = 0.09
 """Rise of a shoulder at 1, in face heights."""
 
@@ -84,6 +87,13 @@ class Body:
         out += pose[:, 3]
         out *= weight[..., None]
         return np.asarray(out, np.float32)
+
+    def skull(self, anchor: Floats, depth: float, pose: Floats) -> Floats:
+        """float32 [2, 3]: ``pose`` as an affine map of points near ``anchor`` at one depth (teeth)."""
+        turn = pose[:, :2] + np.eye(2, dtype=np.float32)
+        behind = depth - BEHIND_LIPS * self._span - self._pivot_depth
+        move = pose[:, 3] + behind * pose[:, 2] - pose[:, :2] @ self._pivot
+        return np.hstack([turn, move[:, None]]).astype(np.float32)
 
     def torso_at(self, xy: Floats) -> Floats:
         """float32 [3, rows, columns, 2]: displacement by breath 1 and by a raised left and right shoulder."""

@@ -1,16 +1,28 @@
-"""What shows between parted lips: cavity, tongue, teeth."""
+"""What shows between parted lips: a dark warm cavity, a tongue, and teeth that stay in the shade.
+
+Teeth are the first thing that makes a mouth look false. So they are shown only where lips part widely, soften
+towards corners and lip, have shaded joints rather than lines, and take their light from the picture.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.portrait.anatomy import Anatomy
+from avatar.portrait.arrays import Floats, Pixels, smoothstep
+from avatar.portrait.controls import index
+from avatar.portrait.lip_shapes import JAW_DROP
+from avatar.portrait.teeth import SPRITE_LEFT, SPRITE_TOP, Sprite, own_teeth, row_of_teeth, tongue
 
-Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
+CAVITY_BGR = np.array([30, 26, 58], np.float32)
+THROAT_BGR = np.array([15, 12, 30], np.float32)
+"""Not black: the inside of a mouth is lit through its opening and is red."""
+
+TEETH_BELOW_LIP = 0.12
+"""Edge of the upper teeth below the closed lips' contact line, half mouth widths (about 3 mm)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +54,69 @@ class Interior:
     """
 
     def __init__(self, frame: Pixels, anatomy: Anatomy) -> None:
-        self._half = anatomy.half_mouth
+        self._half = half = anatomy.half_mouth
+        middle = len(anatomy.columns) // 2
+        self._contact_v = float(anatomy.levels_upper[2][middle])
+        self._own = own_teeth(frame, anatomy)
+        self._upper = self._own or row_of_teeth(frame, anatomy, upper=True)
+        self._lower = row_of_teeth(frame, anatomy, upper=False)
+        self._tongue = tongue(half)
+        self._axes = (np.stack([anatomy.along, anatomy.down], 1) * half).astype(np.float32)
+        self._anchor = anatomy.from_mouth(np.float32(0), np.float32(self._contact_v))
+        self._lower_rest = float(anatomy.levels_lower[2][middle]) - self._contact_v
+        self._parted = float(anatomy.rest_gap.max())
 
-    def draw(self, aperture: Aperture, controls: Floats, left: int, top: int, width: int, height: int) -> Floats:
-        """BGR float32 [height, width, 3] of the box at (left, top)."""
-        return np.full((height, width, 3), (22, 20, 48), np.float32)
+    @property
+    def anchor(self) -> Floats:
+        """Middle of the upper lip's edge in the picture, pixels: what the skull's pose is taken at."""
+        return self._anchor
+
+    def draw(
+        self, aperture: Aperture, controls: Floats, skull: Floats, left: int, top: int, width: int, height: int
+    ) -> Floats:
+        """BGR float32 [height, width, 3] of the box at (left, top).
+
+        ``skull``: float32 [2, 3], what the head's pose does to a point of the picture near the teeth.
+        """
+        half = self._half
+        x = np.arange(left, left + width, dtype=np.float32)
+        y = np.arange(top, top + height, dtype=np.float32)[:, None]
+        above = y - np.interp(x, aperture.upper[:, 0], aperture.upper[:, 1]).astype(np.float32)
+        below = np.interp(x, aperture.lower[:, 0], aperture.lower[:, 1]).astype(np.float32) - y
+        across = np.abs(np.interp(x, aperture.upper[:, 0], np.linspace(-1, 1, len(aperture.upper)))).astype(np.float32)
+        open_by = aperture.widest / half
+        rounding = min(1.0, float(controls[_FUNNEL] + controls[_PUCKER]))
+        jaw = JAW_DROP * float(controls[_JAW])
+        raised = float(max(controls[_TONGUE_UP], controls[_TONGUE_OUT]))
+
+        depth = smoothstep(0, 0.45 * half, below)[..., None]
+        inside = CAVITY_BGR + (THROAT_BGR - CAVITY_BGR) * depth
+
+        lift = -0.50 * jaw * raised - 0.16 * raised
+        tongue_at = 0.20 + 0.62 * jaw + lift + self._lower_rest - 0.06 * float(controls[_TONGUE_OUT])
+        inside = self._tongue.over(inside, self._place(skull, 0.0, tongue_at), left, top,
+                                   0.55 + 0.45 * smoothstep(0.02, 0.3, open_by))  # fmt: skip
+        lit = (0.40 + 0.60 * smoothstep(0, (0.06 + 0.25 * min(open_by, 0.6)) * half, above)) * (
+            1 - 0.85 * smoothstep(0.30, 0.95, across)
+        )
+        showing = float(smoothstep(0.04, 0.24, open_by)) * (1 - 0.9 * float(smoothstep(0.15, 0.75, rounding)))
+        sideways = 0.15 * float(controls[_JAW_LEFT] - controls[_JAW_RIGHT])
+        inside = self._lower.over(
+            inside, self._place(skull, sideways, self._lower_rest - 0.02 + jaw), left, top,
+            showing * (1 - raised) * 0.55, lit * 0.62,
+        )  # fmt: skip
+        if self._own is None:
+            return self._upper.over(inside, self._place(skull, 0.0, 0.0), left, top, showing, lit)
+        # the picture's own teeth are lit already; away from the picture's own opening they fall into shade
+        return self._upper.over(inside, self._place(skull, 0.0, 0.0), left, top, 1.0)
+
+    def _place(self, skull: Floats, along: float, down: float) -> Floats:
+        """float32 [2, 3]: sprite units (half mouth widths) to frame pixels."""
+        matrix = skull[:, :2] @ self._axes
+        offset = skull[:, :2] @ (self._anchor + self._axes @ np.array([along, down], np.float32)) + skull[:, 2]
+        return np.hstack([matrix, offset[:, None]]).astype(np.float32)
+
+
+_JAW, _FUNNEL, _PUCKER = index("jawOpen"), index("mouthFunnel"), index("mouthPucker")
+_TONGUE_UP, _TONGUE_OUT = index("tongueUp"), index("tongueOut")
+_JAW_LEFT, _JAW_RIGHT = index("jawLeft"), index("jawRight")

@@ -55,7 +55,7 @@ class LipShapes:
         a = np.abs(u)
         self._outside = a >= 1
         opening = np.clip(1 - a**2.2, 0, 1) ** 0.72
-        narrow = np.clip(1 - (a / 0.86) ** 2, 0, 1) ** 0.55
+        narrow = np.clip(1 - (a / 0.84) ** 2.2, 0, 1) ** 0.6
         self._round = np.where(opening > 0.02, np.minimum(narrow / np.maximum(opening, 0.02), 1), 0)
 
     def lines(self, controls: Floats) -> tuple[Floats, Floats]:
@@ -132,14 +132,16 @@ def _basis(anatomy: Anatomy) -> Floats:
     # roundness: the line between the lips is first made straight, or a smile turns the hole into a V
     bend = np.where(a < 1, anatomy.flat - anatomy.flat[a < 1].mean(), -anatomy.flat[a < 1].mean())
     straight = -0.85 * bend * cheek
-    for name, narrow, up, down in (("mouthPucker", 0.30, 0.03, 0.03), ("mouthFunnel", 0.22, 0.07, 0.13)):
-        put(name, Level.NOSE, -0.10 * narrow * u * cheek, 0)
-        put(name, Level.UPPER_EDGE, -0.85 * narrow * u * cheek, 0.7 * straight - (up + 0.05) * lip_edge)
-        put(name, Level.UPPER_CONTACT, -narrow * u * cheek, straight - up * lips)
-        put(name, Level.LOWER_CONTACT, -narrow * u * cheek, straight + down * lips)
-        put(name, Level.LOWER_EDGE, -0.85 * narrow * u * cheek, 0.7 * straight + (down + 0.04) * lip_edge)
-        put(name, Level.FOLD, -0.35 * narrow * u * cheek, 0.02)
-        put(name, Level.JAW, -0.08 * narrow * u * cheek, 0)
+    pursed = np.where(a < 1, 1.0, 0.5 + 0.5 * np.cos(np.pi * np.clip((a - 1) / 1.0, 0, 1)))
+    bow = np.asarray(_bow(u, anatomy.levels_upper[Level.UPPER_EDGE]))
+    for name, narrow, up, down in (("mouthPucker", 0.40, 0.03, 0.03), ("mouthFunnel", 0.33, 0.10, 0.13)):
+        put(name, Level.NOSE, -0.10 * narrow * u * pursed, 0)
+        put(name, Level.UPPER_EDGE, -0.85 * narrow * u * pursed, 0.7 * straight - (up + 0.06) * lip_edge - 0.7 * bow)
+        put(name, Level.UPPER_CONTACT, -narrow * u * pursed, straight - up * lips)
+        put(name, Level.LOWER_CONTACT, -narrow * u * pursed, straight + down * lips)
+        put(name, Level.LOWER_EDGE, -0.85 * narrow * u * pursed, 0.7 * straight + (down + 0.05) * lip_edge)
+        put(name, Level.FOLD, -0.35 * narrow * u * pursed, 0.02)
+        put(name, Level.JAW, -0.08 * narrow * u * pursed, 0)
     basis[index("mouthPucker"), [Level.UPPER_CONTACT, Level.LOWER_CONTACT], :, 1] -= np.array(
         [[-0.03], [0.03]], np.float32
     ) * lips.astype(np.float32)  # a bare pucker keeps the lips together
@@ -180,3 +182,10 @@ def _basis(anatomy: Anatomy) -> Floats:
     put("jawForward", Level.LOWER_EDGE, 0, 0.03 * lip_edge)
     put("jawForward", Level.JAW, 0, 0.03 * hinge)
     return basis
+
+
+def _bow(u: Floats, edge: Floats) -> Floats:
+    """The upper edge's bow: what it differs from a parabola, which is what protruding lips stretch it to."""
+    lips = np.abs(u) < 0.8
+    parabola = np.polyval(np.polyfit(u[lips], edge[lips], 2), u)
+    return (edge - parabola) * np.clip((0.8 - np.abs(u)) / 0.3, 0, 1)

@@ -94,7 +94,9 @@ class Mouth:
         lips = (1 - hole) / np.maximum(covered, 1e-3)
         blend = upper * (over * lips)[..., None] + lower * (under * lips)[..., None]
         if aperture.widest > 0.5 and hole.max() > 0:
-            blend += self._interior.draw(aperture, controls, left, top, x1 - left, y1 - top) * hole[..., None]
+            skull = self._body.skull(self._interior.anchor, self._depth[0, len(self._inner) // 2], pose)
+            inside = self._interior.draw(aperture, controls, skull, left, top, x1 - left, y1 - top)
+            blend += inside * hole[..., None]
         else:
             rest = hole[..., None]
             blend += lower * rest

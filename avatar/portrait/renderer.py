@@ -11,6 +11,7 @@ from avatar.motion.motion import Motion
 from avatar.portrait.anatomy import measure
 from avatar.portrait.body import Body
 from avatar.portrait.controls import clean
+from avatar.portrait.eyes import Eyes
 from avatar.portrait.framing import SIZES, Framing, cut
 from avatar.portrait.lip_shapes import LipShapes
 from avatar.portrait.mouth import Mouth
@@ -56,7 +57,9 @@ class PortraitRenderer:
         anatomy = measure(frame.points, rig.lip_line)
         self._body = Body(anatomy)
         self._lips = LipShapes(anatomy)
-        self._texture = frame.pixels
+        self._picture = frame.pixels
+        self._texture = frame.pixels.copy()
+        self._eyes = Eyes(frame.pixels, anatomy)
         nodes = NODES[framing]
         self._step = size // nodes
         first = -self._step + (self._step - 1) / 2  # one point outside the frame on every side
@@ -72,7 +75,8 @@ class PortraitRenderer:
 
     def _draw(self, controls: Floats) -> Pixels:
         if not controls.any():
-            return self._texture.copy()
+            return self._picture.copy()
+        self._eyes.paint(self._texture, controls)
         lines, gap = self._lips.lines(controls)
         mouth_charts = charts(lines)
         pose = self._body.pose(controls)
