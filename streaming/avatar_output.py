@@ -70,9 +70,8 @@ class AvatarOutput:
             Busy: no capacity.
             WorkerLost: the worker could not start; the message says why.
         """
-        worker = await self._pool.acquire(self._spec)
-        self._task = asyncio.create_task(self._run(worker))
-        self._adopt(worker)
+        self._adopt(await self._pool.acquire(self._spec))
+        self._task = asyncio.create_task(self._run())
         self._playback.start()
 
     def speak(self, utterance: int, chunk: SpeechChunk) -> None:
@@ -129,28 +128,32 @@ class AvatarOutput:
             await self._worker.close()
             self._worker = None
 
-    async def _run(self, worker: AvatarWorker) -> None:
-        while True:
-            try:
-                async for beat in worker.beats():
-                    self._receive(beat)
-                return
-            except WorkerLost as error:
-                lost = error
-            self._worker = None
-            await worker.close()
-            log.warning("%s A new one takes over.", lost)
-            now = asyncio.get_running_loop().time()
-            self._deaths.append(now)
-            if len(self._deaths) == MAX_DEATHS and now - self._deaths[0] < DEATHS_WITHIN_S:
-                self.on_failed(lost)
-                return
-            try:
-                worker = await self._pool.acquire(self._spec)
-            except StreamingError as error:
-                self.on_failed(error)
-                return
-            self._adopt(worker)
+    async def _run(self) -> None:
+        """Take beats from worker after worker until closed, or until there is no use in another one."""
+        try:
+            while self._worker is not None:
+                try:
+                    async for beat in self._worker.beats():
+                        self._receive(beat)
+                    return
+                except WorkerLost as error:
+                    await self._replace(error)
+        except Exception as error:
+            if not isinstance(error, StreamingError):
+                log.exception("The avatar's output failed.")
+            self.on_failed(error)
+
+    async def _replace(self, lost: WorkerLost) -> None:
+        """Raises StreamingError: there will be no other worker."""
+        dead, self._worker = self._worker, None
+        assert dead is not None
+        await dead.close()
+        now = asyncio.get_running_loop().time()
+        self._deaths.append(now)
+        if len(self._deaths) == MAX_DEATHS and now - self._deaths[0] < DEATHS_WITHIN_S:
+            raise lost
+        log.warning("%s Another one takes over.", lost)
+        self._adopt(await self._pool.acquire(self._spec))
 
     def _adopt(self, worker: AvatarWorker) -> None:
         self._worker = worker
@@ -158,6 +161,7 @@ class AvatarOutput:
         if self._playback.clock.epoch:
             worker.clear(self._playback.clock.epoch)
         worker.set_mode(self._mode)
+        worker.set_bitrate(self._spec.bitrate_bps)  # it may have changed while the worker started
         for left in self._journal.remainder():
             for chunk in left.chunks:
                 worker.speak(left.utterance, chunk)
