@@ -12,7 +12,9 @@ import uvicorn
 
 from server.app import create_app
 from server.config import Settings
+from server.draining import DrainingServer
 from server.engines import build_engines, choose
+from server.realtime.parse import MAX_EVENT_BYTES
 from server.security.redaction import install_redaction
 
 SWITCH_INTERVAL_S = 0.0005
@@ -28,9 +30,9 @@ def run(settings: Settings) -> None:
         typer.Exit: the port is taken (exit code 1).
     """
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aioice").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    install_redaction()
+    for chatty in ("aioice", "bm25s", "httpx2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    install_redaction(settings)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     listener = _bind(settings)
@@ -52,12 +54,13 @@ def run(settings: Settings) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        ws_max_size=1_500_000,
-        timeout_graceful_shutdown=round(settings.server.drain_seconds) + 1,
+        ws_max_size=MAX_EVENT_BYTES,
+        timeout_graceful_shutdown=2,  # conversations were drained before; what is left is an answer on its way
     )
     typer.echo(f"\nParley is listening: {scheme}://{shown}:{port}\n")
     with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        registry = app.state.parley.registry
+        DrainingServer(config, lambda: registry.drain(settings.server.drain_seconds)).run(sockets=[listener])
 
 
 def _bind(settings: Settings) -> socket.socket:
