@@ -1,0 +1,1 @@
+"""Answers without any model: finds what a folder of Markdown says."""

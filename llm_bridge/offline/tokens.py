@@ -1,0 +1,62 @@
+"""Words as retrieval compares them: English stems; Chinese characters and pairs of them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import snowballstemmer
+
+from llm_bridge.languages import is_han
+
+_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+_CONTRACTIONS = {
+    "n't": " not", "'re": " are", "'s": " is", "'m": " am", "'ve": " have", "'ll": " will", "'d": " would",
+}  # fmt: skip
+_WONT = (("won't", "will not"), ("can't", "can not"), ("cannot", "can not"), ("gonna", "going to"), ("wanna", "want to"))
+
+_DROPPED = frozenset("a an the of um uh er hmm oh please just really actually very kindly basically like".split())
+
+FUNCTION_WORDS = frozenset(
+    "what who whom whose which where when why how is are am was were be been being do doe did have has had can could"
+    " will would shall should may might must i you he she it we they me my your his her us our them their this that"
+    " these those there here to for from in on at by with about into and or but not no yes if so than then too also"
+    " as up out all any some more much mani want need use get make tell know let go one thing someth".split()
+)
+"""Stems that say little about what is asked for, though small talk ("who are you") is made of them."""
+
+_FUNCTION_HAN = frozenset("的了是吗呢啊吧呀么什怎样哪谁我你您他她它们这那个有在和与及也都就要会能可以请问想说一不为")
+
+_stemmer = snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=20_000)
+def _stem(word: str) -> str:
+    return str(_stemmer.stemWord(word))
+
+
+def tokens(text: str) -> list[str]:
+    """Tokens of a text in any mixture of English and Chinese, in order, repeats kept."""
+    text = text.lower().replace("’", "'")
+    for short, long in _WONT:
+        text = text.replace(short, long)
+    for short, long in _CONTRACTIONS.items():
+        text = re.sub(re.escape(short) + r"\b", long, text)
+    found: list[str] = []
+    for match in _WORD.finditer(text):
+        word = match[0]
+        if is_han(word[0]):
+            found.extend(word)
+            found.extend(word[at : at + 2] for at in range(len(word) - 1))
+        elif word not in _DROPPED:
+            found.append(_stem(word))
+    return found
+
+
+def is_content(token: str) -> bool:
+    """Whether the token says what is asked for, rather than how."""
+    if is_han(token[0]):
+        return not any(char in _FUNCTION_HAN for char in token) if len(token) == 1 else not all(
+            char in _FUNCTION_HAN for char in token
+        )
+    return token not in FUNCTION_WORDS
