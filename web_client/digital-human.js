@@ -184,7 +184,7 @@ export class DigitalHuman extends HTMLElement {
       endpoint: this.endpoint,
       getToken: () => this.#token(),
       getSession: () => sessionOf(
-        { language: this.language, ...this.wishes, persona: this.getAttribute('persona') ?? undefined }),
+        { language: this.getAttribute('lang') ?? undefined, ...this.wishes, persona: this.getAttribute('persona') ?? undefined }),
       iceServers: this.iceServers,
       jitterBufferMs: jitterBuffer === null ? undefined : Number(jitterBuffer),
       persistent: this.mode === 'kiosk',
@@ -266,19 +266,14 @@ export class DigitalHuman extends HTMLElement {
       case 'response.created':
         this.#responding = true;
         break;
-      case 'response.done': {
+      case 'response.done':
         this.#responding = false;
-        const problem = event.response?.status === 'failed' && event.response.status_details?.error;
-        if (problem) this.#fail(new ParleyError(String(problem.code), String(problem.message ?? ''), { retryable: true }));
         break;
-      }
       case 'output_audio_buffer.cleared':
         this.#tell('interrupted', { responseId: event.response_id });
         break;
       case 'error':
-        if (!HARMLESS.has(event.error?.code)) {
-          this.#fail(new ParleyError(String(event.error?.code), String(event.error?.message ?? '')));
-        }
+        if (!HARMLESS.has(event.error?.code)) this.#fail(told(event.error));
         break;
     }
     this.#tell('realtime', event);
@@ -384,6 +379,11 @@ export class DigitalHuman extends HTMLElement {
 /** Errors of what a button began are told by the `error` event. @param {Promise<unknown>} work */
 function quietly(work) {
   work.catch(() => {});
+}
+
+/** What an `error` event tells. @param {any} error */
+function told(error) {
+  return new ParleyError(String(error?.code), String(error?.message ?? ''), { retryable: error?.retryable === true });
 }
 
 /** @param {unknown} value @returns {value is import('./view.js').ViewState['agent']} */

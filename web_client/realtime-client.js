@@ -22,8 +22,8 @@ import { readStats } from './stats.js';
 const JITTER_BUFFER_MS = 20;
 const STATS_INTERVAL_MS = 1000;
 
-/** The server ends a conversation with one of these for good: calling again would start another. */
-const FINAL_CODES = new Set(['session_expired', 'idle_timeout', 'conversation_ended', 'server_shutting_down']);
+/** The server ended the conversation on purpose: calling again would begin another that nobody asked for. */
+const FINAL_CODES = new Set(['session_expired', 'idle_timeout']);
 
 /**
  * Events, all with a detail:
@@ -40,8 +40,8 @@ export class RealtimeClient extends EventTarget {
   #microphone = null;
   #life = new AbortController();
   #statsTimer = 0;
-  /** @type {ParleyError | null} */
-  #farewell = null;
+  /** the server has said that this is the end */
+  #over = false;
   /** @type {import('./stats.js').Counters | null} */
   #counters = null;
 
@@ -99,7 +99,7 @@ export class RealtimeClient extends EventTarget {
   /** @param {AbortSignal} signal */
   async #open(signal) {
     const { endpoint, getToken, getSession, iceServers = [], jitterBufferMs = JITTER_BUFFER_MS } = this.#options;
-    this.#farewell = null;
+    this.#over = false;
     const token = await getToken();
     signal.throwIfAborted();
     const options = { endpoint, token, session: getSession(), iceServers, jitterBufferMs, microphone: this.#microphone };
@@ -124,16 +124,14 @@ export class RealtimeClient extends EventTarget {
 
   /** @param {RealtimeEvent} event */
   #receive(event) {
-    if (event.type === 'error' && FINAL_CODES.has(event.error?.code)) {
-      this.#farewell = new ParleyError(event.error.code, String(event.error.message ?? ''), { retryable: true });
-    }
+    if (event.type === 'error' && FINAL_CODES.has(event.error?.code)) this.#over = true;
     this.#tell('event', event);
   }
 
   /** @param {ParleyError} error */
   async #lost(error) {
     this.#hangUp();
-    if (this.#farewell) {
+    if (this.#over) {
       this.disconnect();
       return;
     }

@@ -63,13 +63,15 @@ video { opacity: 0; transition: opacity .35s; }
 
 /* Captions end above the lowest tenth: the mark that is part of the picture stays visible. */
 .captions { position: absolute; inset: auto 6% 10.5%; z-index: 2; display: flex; justify-content: center; pointer-events: none; }
-.captions p { margin: 0; max-height: calc(2.9em + 16px); overflow: hidden; display: flex; flex-direction: column; justify-content: flex-end; padding: 8px 16px; border-radius: 14px; color: #fff; background: rgb(14 19 18 / .74); font-size: clamp(16px, 3.1cqi, 21px); line-height: 1.45; text-align: center; text-wrap: pretty; overflow-wrap: anywhere; }
+.captions p { margin: 0; padding: 7px 16px; border-radius: 14px; color: #fff; background: rgb(14 19 18 / .76); font-size: clamp(15px, 3cqi, 20px); line-height: 1.4; text-align: center; }
+.captions span { display: flex; flex-direction: column; justify-content: flex-end; max-height: 2.8em; overflow: hidden; text-wrap: pretty; overflow-wrap: anywhere; }
 .captions p.mine { color: #dfe8e5; background: rgb(14 19 18 / .55); font-style: italic; }
 .stage { container-type: inline-size; }
 
 .cover { position: absolute; inset: 0; z-index: 3; display: flex; flex-direction: column; align-items: center; justify-content: flex-end; gap: 10px; padding: 24px; background: linear-gradient(to top, rgb(12 18 16 / .74), rgb(12 18 16 / .32) 24%, transparent 46%); transition: opacity .3s; }
-.start { display: inline-flex; align-items: center; justify-content: center; gap: 10px; min-height: 58px; padding: 0 30px 0 26px; border-radius: 99px; background: var(--accent); color: var(--on-accent); font-size: 18px; font-weight: 620; box-shadow: 0 10px 30px rgb(0 0 0 / .3); transition: transform .15s, filter .15s; }
-.start:hover { filter: brightness(1.08); transform: translateY(-1px); } .start:active { transform: none; }
+.start { display: inline-flex; align-items: center; justify-content: center; gap: 10px; min-height: 60px; padding: 0 30px 0 8px; border-radius: 99px; background: #fff; color: #15211e; font-size: 18px; font-weight: 620; box-shadow: 0 12px 36px rgb(0 0 0 / .34); transition: transform .15s, box-shadow .15s; }
+.start svg { width: 44px; height: 44px; padding: 11px; border-radius: 50%; background: var(--dh-accent, #17695f); color: var(--dh-on-accent, #fff); }
+.start:hover { transform: translateY(-2px); box-shadow: 0 16px 44px rgb(0 0 0 / .4); } .start:active { transform: none; }
 .start:focus-visible, .link:focus-visible, .sound:focus-visible { outline-color: #fff; }
 .link { min-height: 44px; padding: 0 16px; border-radius: 99px; color: #fff; font-size: 15px; font-weight: 500; text-decoration: underline; text-underline-offset: 4px; text-decoration-color: rgb(255 255 255 / .5); text-shadow: 0 1px 4px rgb(0 0 0 / .5); }
 .sound { position: absolute; z-index: 3; top: 50%; left: 50%; translate: -50% -50%; display: inline-flex; align-items: center; gap: 8px; min-height: 48px; padding: 0 22px; border-radius: 99px; background: rgb(18 24 22 / .82); color: #fff; font-weight: 600; }
@@ -85,6 +87,7 @@ video { opacity: 0; transition: opacity .35s; }
 .button { display: inline-grid; place-items: center; width: 52px; height: 52px; border-radius: 50%; background: var(--surface); border: 1px solid var(--line); color: var(--text); box-shadow: 0 2px 8px rgb(0 0 0 / .06); transition: background .15s, color .15s, transform .15s; }
 .button:hover { transform: translateY(-1px); }
 .button[aria-pressed="true"] { background: color-mix(in srgb, var(--accent) 15%, var(--surface)); color: var(--accent); border-color: color-mix(in srgb, var(--accent) 35%, transparent); }
+.button:disabled { opacity: .38; cursor: default; transform: none; }
 .microphone { width: 64px; height: 64px; background: var(--accent); color: var(--on-accent); border-color: transparent; }
 .microphone svg { width: 26px; height: 26px; }
 .microphone.off { background: var(--surface); color: var(--danger); border-color: color-mix(in srgb, var(--danger) 45%, transparent); }
@@ -110,7 +113,7 @@ video { opacity: 0; transition: opacity .35s; }
 :host([mode="kiosk"]) { --radius: var(--dh-radius, 0px); max-width: none; height: 100dvh; background: light-dark(#f4f1ec, #0b100f); font-size: 22px; }
 :host([mode="kiosk"]) .panel { align-items: center; justify-content: center; padding: 3vmin; gap: 2.5vmin; }
 :host([mode="kiosk"]) .frame { --radius: 40px; border-radius: 40px; width: min(94vmin, 100%, calc(100dvh - 24vmin)); }
-:host([mode="kiosk"]) .start { min-height: 96px; padding: 0 56px; font-size: 32px; }
+:host([mode="kiosk"]) .start { min-height: 104px; padding: 0 52px 0 14px; font-size: 32px; } :host([mode="kiosk"]) .start svg { width: 76px; height: 76px; padding: 18px; }
 :host([mode="kiosk"]) .button { width: 76px; height: 76px; } :host([mode="kiosk"]) .microphone { width: 96px; height: 96px; }
 :host([mode="kiosk"]) svg { width: 34px; height: 34px; }
 :host([mode="kiosk"]) .captions p { font-size: clamp(22px, 4cqi, 40px); border-radius: 20px; }

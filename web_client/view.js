@@ -46,8 +46,9 @@ export class View {
   #statusText = h('span');
   #status = h('span', { part: 'status', class: 'chip' }, h('span', { class: 'dot' }), this.#statusText);
   #fold = this.#button('fold', 'end', () => this.#actions.fold());
-  #captionText = h('p', { part: 'captions' });
-  #captions = h('div', { class: 'captions', 'aria-hidden': 'true' }, this.#captionText);
+  #captionText = h('span');
+  #captionLine = h('p', { part: 'captions' }, this.#captionText);
+  #captions = h('div', { class: 'captions', 'aria-hidden': 'true' }, this.#captionLine);
   #sound = h('button', { class: 'sound', type: 'button', onclick: () => this.#actions.sound() }, icon('sound'));
   #startText = h('slot', { name: 'start' });
   #start = h('button', { part: 'start', class: 'start', type: 'button', onclick: () => this.#actions.start() },
@@ -113,7 +114,7 @@ export class View {
     image(this.#poster, state.poster);
     this.#poster.alt = state.name ? t('portraitOf', { name: state.name }) : '';
     text(this.#captionText, state.caption?.text ?? '');
-    this.#captionText.classList.toggle('mine', state.caption?.role === 'user');
+    this.#captionLine.classList.toggle('mine', state.caption?.role === 'user');
     this.#captions.hidden = !state.captions || !state.caption || away;
     this.#sound.hidden = !state.soundBlocked || away;
     label(this.#sound, t('soundOn'));
