@@ -125,7 +125,7 @@ class SpeechTrack:
         if self._spans[0].timed:
             mouth, sealed, touching = self._plan[0], bool(self._sealed[0]), bool(self._touching[0])
         else:
-            mouth, sealed, touching = self._acoustic.next(), False, False
+            (mouth, sealed), touching = self._acoustic.next(), False
         self._plan, self._sealed, self._touching = self._plan[1:], self._sealed[1:], self._touching[1:]
         self._head = min(at + BEAT_SAMPLES, self._end)
         moment = self._moment(now_ms)
