@@ -13,16 +13,18 @@ from llm_bridge.chat import ChatOptions, Message
 from llm_bridge.languages import language_of, primary
 from llm_bridge.offline.index import Found, KnowledgeIndex
 from llm_bridge.offline.knowledge import Knowledge, Topic, markdown_files, read_file
-from llm_bridge.offline.tokens import is_content, tokens
+from llm_bridge.offline.tokens import Tokenizer, is_content, read_synonyms
 from llm_bridge.sentences import SentenceCutter
 
 OWN_KNOWLEDGE = Path(__file__).resolve().parent.parent / "knowledge"
 """What Parley knows about itself, and small talk."""
 
+OWN_SYNONYMS = Path(__file__).resolve().parent / "synonyms.txt"
+
 SMALL_TALK = ("small-talk.md", "fallback.md")
 """Files of ours that stay beside an operator's own folder."""
 
-ANSWER_FROM = 0.42
+ANSWER_FROM = 0.44
 """Confidence from which an answer is given (benchmarks/answering.py, chosen on the questions' first half)."""
 
 FOLLOW_UP_BELOW = 0.75
@@ -50,6 +52,7 @@ class _Loaded:
     stamp: tuple[tuple[str, int, int], ...]
     indexes: dict[str, KnowledgeIndex]
     knowledge: Knowledge
+    tokenizer: Tokenizer
 
 
 class OfflineAnswerer:
@@ -125,10 +128,16 @@ class OfflineAnswerer:
         knowledge = Knowledge()
         for path, priority in self._paths():
             read_file(path, knowledge, priority)
+        tokenizer = Tokenizer(self._synonyms())
         by_language: dict[str, list[Topic]] = {}
         for topic in knowledge.topics:
             by_language.setdefault(topic.language, []).append(topic)
-        return _Loaded(stamp, {key: KnowledgeIndex(topics) for key, topics in by_language.items()}, knowledge)
+        indexes = {key: KnowledgeIndex(topics, tokenizer) for key, topics in by_language.items()}
+        return _Loaded(stamp, indexes, knowledge, tokenizer)
+
+    def _synonyms(self) -> list[list[str]]:
+        paths = [OWN_SYNONYMS] + ([self._folder / OWN_SYNONYMS.name] if self._folder is not None else [])
+        return [group for path in paths if path.is_file() for group in read_synonyms(path.read_text("utf-8"))]
 
     def _answer(self, messages: Sequence[Message], loaded: _Loaded) -> str:
         questions = [message.text for message in messages if message.role == "user"]
@@ -174,21 +183,30 @@ def _find(questions: Sequence[str], language: str, loaded: _Loaded) -> list[Foun
     index = loaded.indexes.get(language)
     if index is None or not questions:
         return []
+    tokens = loaded.tokenizer.tokens
     asked = _SALUTATION.sub("", questions[-1])
-    own = {token: 1.0 for token in tokens(asked)}
+    own = dict.fromkeys(tokens(asked), 1.0)
     found = index.search(own)
+    if asked != questions[-1]:  # "thanks a lot" begins like a salutation and is all there is
+        found = _best(found, index.search(dict.fromkeys(tokens(questions[-1]), 1.0)))
     before = [text for text in questions[:-1] if any(map(str.isalnum, text))][-2:]
     certain = bool(found) and found[0].confidence >= FOLLOW_UP_BELOW
-    if before and not certain and (_FOLLOW_UP.search(asked) or sum(map(is_content, own)) <= 1):
+    content = [token for token in own if is_content(token)]
+    if before and not certain and (_FOLLOW_UP.search(asked) or len(content) <= 1):
         mixed: dict[str, float] = {}
         for distance, text in enumerate(reversed(before), 1):
             for token in tokens(_SALUTATION.sub("", text)):
                 if is_content(token):
                     mixed[token] = max(mixed.get(token, 0.0), PREVIOUS_FACTOR**distance)
-        together = index.search({**mixed, **{token: 1.0 for token in own if is_content(token)}} or own)
-        if together and (not found or together[0].confidence > found[0].confidence):
-            return together
+        together = index.search({**mixed, **own})
+        if content:  # what is asked now must be in the answer, not only what was asked before
+            together = [item for item in together if index.mentions(item.topic, content)]
+        found = _best(found, together)
     return found
+
+
+def _best(one: list[Found], other: list[Found]) -> list[Found]:
+    return other if other and (not one or other[0].confidence > one[0].confidence) else one
 
 
 def _special(kind: str, language: str, loaded: _Loaded, turn: int) -> str:

@@ -20,15 +20,21 @@ from rapidfuzz.distance import JaroWinkler
 
 from llm_bridge.languages import is_han
 from llm_bridge.offline.knowledge import Topic
-from llm_bridge.offline.tokens import is_content, tokens
+from llm_bridge.offline.tokens import Tokenizer, is_content
 from llm_bridge.sentences import SentenceCutter
 
 CANDIDATES = 40
 FUNCTION_WEIGHT = 0.3
 """Of "who", "you", "do" against words that name something."""
 
-BODY_TRUST = 0.8
-"""A question whose words are all found in an answer's text fits less surely than one that was foreseen."""
+UNKNOWN_HAN = 0.3
+"""Of an unknown Chinese character or pair: most pairs straddle two words and mean nothing."""
+
+BODY_WEIGHT = 0.5
+"""Of a word that stands only in an answer's text, against one in the questions it answers."""
+
+LIKENESS_SHARE = 0.5
+"""How much the best foreseen question counts in a topic's fit; the rest is how much of the query the topic covers."""
 
 FUZZY_MIN = 0.84
 """Jaro-Winkler similarity from which a word may be a known one misheard ("parlay" and "parley": 0.93)."""
@@ -51,31 +57,43 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Document:
+    """A question that a topic answers, or a passage of its answer.
+
+    Attributes:
+        weights: its tokens; a passage's include those of the topic's questions, which count whole, while its own
+            count ``BODY_WEIGHT``.
+    """
+
     topic: Topic
     is_question: bool
     passage: str
     weights: dict[str, float]
     total: float
+    asked: frozenset[str]
 
 
 class KnowledgeIndex:
     """The topics of one language."""
 
-    def __init__(self, topics: Sequence[Topic]) -> None:
+    def __init__(self, topics: Sequence[Topic], tokenizer: Tokenizer) -> None:
+        tokens = tokenizer.tokens
         texts: list[tuple[Topic, bool, str, list[str]]] = []
+        asked_of: dict[int, frozenset[str]] = {}
         for topic in topics:
             passages = _passages(topic)
             texts.extend((topic, True, passages[0], tokens(question)) for question in topic.questions)
-            titled = tokens(topic.questions[0])
-            texts.extend((topic, False, passage, tokens(passage) + titled) for passage in passages)
+            asked = [token for question in topic.questions for token in tokens(question)]
+            asked_of[id(topic)] = frozenset(asked)
+            texts.extend((topic, False, passage, tokens(passage) + asked) for passage in passages)
         frequency = Counter(token for *_, words in texts for token in set(words))
         count = len(texts)
+        self._canonical = tokenizer.canonical
         self._idf = {token: math.log(1 + (count - n + 0.5) / (n + 0.5)) for token, n in frequency.items()}
         self._unknown_idf = math.log(1 + (count + 0.5) / 0.5) * 0.75 if count else 1.0
         self._words = [token for token in frequency if not is_han(token[0]) and len(token) > 3]
         self._sounds: dict[str, str] | None = None
         self._pairs = [token for token in frequency if is_han(token[0]) and len(token) == 2]
-        self._documents = [self._document(*text) for text in texts]
+        self._documents = [self._document(*text, asked_of[id(text[0])]) for text in texts]
         self._bm25 = None
         if texts:
             self._bm25 = bm25s.BM25()
@@ -92,14 +110,34 @@ class KnowledgeIndex:
             return []
         weights = {token: factor * self._weight(token) for token, factor in known.items()}
         unknown = [token for token in known if token not in self._idf]
-        best: dict[int, Found] = {}
+        alike: dict[int, float] = {}
+        covered: dict[int, tuple[float, str]] = {}
+        topics: dict[int, Topic] = {}
         for at in self._candidates([token for token in known if token not in unknown]):
             document = self._documents[at]
-            confidence = _fit(weights, document)
-            before = best.get(id(document.topic))
-            if before is None or confidence > before.confidence:
-                best[id(document.topic)] = Found(document.topic, document.passage, confidence)
-        return sorted(best.values(), key=lambda found: (-found.confidence, -found.topic.priority))
+            key = id(document.topic)
+            topics[key] = document.topic
+            if document.is_question:
+                alike[key] = max(alike.get(key, 0.0), _alike(weights, document))
+            else:
+                covered[key] = max(covered.get(key, (0.0, "")), (_covered(weights, document), document.passage))
+        found: list[Found] = []
+        for key, topic in topics.items():
+            likeness = alike.get(key, 0.0)
+            coverage, passage = covered.get(key, (0.0, ""))
+            confidence = max(likeness, LIKENESS_SHARE * likeness + (1 - LIKENESS_SHARE) * coverage)
+            found.append(Found(topic, passage or _passages(topic)[0], confidence))
+        return sorted(found, key=lambda item: (-item.confidence, -item.topic.priority))
+
+    def mentions(self, topic: Topic, words: Sequence[str]) -> bool:
+        """Whether one of the topic's questions holds one of the tokens (or what it was misheard for)."""
+        known = self._known(dict.fromkeys(words, 1.0))
+        return any(
+            token in document.weights
+            for document in self._documents
+            if document.topic is topic and document.is_question
+            for token in known
+        )
 
     def _candidates(self, known: list[str]) -> list[int]:
         if not known or self._bm25 is None:
@@ -108,19 +146,23 @@ class KnowledgeIndex:
         order = np.argsort(-scores, kind="stable")[:CANDIDATES]
         return [int(at) for at in order if scores[at] > 0]
 
-    def _document(self, topic: Topic, is_question: bool, passage: str, words: list[str]) -> _Document:
+    def _document(
+        self, topic: Topic, is_question: bool, passage: str, words: list[str], asked: frozenset[str]
+    ) -> _Document:
         weights = {token: self._weight(token) for token in set(words)}
-        return _Document(topic, is_question, passage, weights, sum(weights.values()))
+        return _Document(topic, is_question, passage, weights, sum(weights.values()), asked)
 
     def _weight(self, token: str) -> float:
-        idf = self._idf.get(token, self._unknown_idf)
-        return idf * (1.0 if is_content(token) else FUNCTION_WEIGHT) * (0.5 if is_han(token[0]) else 1.0)
+        idf = self._idf.get(token)
+        if idf is None:
+            idf = self._unknown_idf * (UNKNOWN_HAN if is_han(token[0]) else 1.0)
+        return idf * (1.0 if is_content(token) else FUNCTION_WEIGHT)
 
     def _known(self, query: Mapping[str, float]) -> dict[str, float]:
         """The query with misheard words replaced by the known ones they resemble."""
         known: dict[str, float] = {}
         for token, factor in query.items():
-            nearest = token if token in self._idf else self._nearest(token)
+            nearest = token if token in self._idf else self._canonical(self._nearest(token))
             known[nearest] = max(factor, known.get(nearest, 0.0))
         return known
 
@@ -150,14 +192,22 @@ def _consonants(word: str) -> str:
     return "".join(char for at, char in enumerate(key) if at == 0 or key[at - 1] != char)
 
 
-def _fit(query: Mapping[str, float], document: _Document) -> float:
-    """0..1: for a foreseen question both must cover each other; a text need only cover the question."""
-    asked = sum(query.values())
-    shared = sum(weight for token, weight in query.items() if token in document.weights)
-    if document.is_question:
-        covered = sum(weight for token, weight in document.weights.items() if token in query)
-        return (shared + covered) / (asked + document.total)
-    return BODY_TRUST * shared / asked if asked else 0.0
+def _alike(query: Mapping[str, float], question: _Document) -> float:
+    """0..1, Dice: the two must cover each other."""
+    shared = sum(weight for token, weight in query.items() if token in question.weights)
+    covered = sum(weight for token, weight in question.weights.items() if token in query)
+    return (shared + covered) / (sum(query.values()) + question.total)
+
+
+def _covered(query: Mapping[str, float], passage: _Document) -> float:
+    """0..1: how much of what the query names the topic speaks of."""
+    content = {token: weight for token, weight in query.items() if is_content(token)}
+    found = sum(
+        weight * (1.0 if token in passage.asked else BODY_WEIGHT)
+        for token, weight in content.items()
+        if token in passage.weights
+    )
+    return found / sum(content.values()) if content else 0.0
 
 
 def _passages(topic: Topic) -> list[str]:
