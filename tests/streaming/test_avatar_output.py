@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -124,7 +125,7 @@ def test_a_worker_that_dies_while_speaking_is_replaced_and_nothing_is_lost_or_sa
         assert len(on.pool.workers) == 2
         assert on.heard(1) == [n % 30_000 for n in range(96_000)]
         assert on.heard(2) == [n % 30_000 for n in range(24_000)]
-        gap = max(later - earlier for (earlier, _), (later, _) in zip(on.played, on.played[1:], strict=False))
+        gap = max(later - earlier for (earlier, _), (later, _) in pairwise(on.played))
         assert gap < 1.0, "speech goes on within a second"
         assert np.diff(on.sound.pts).tolist() == [960] * (len(on.sound.sent) - 1)
         resumed = next(sent for sent in on.picture.sent if sent[0] > died + on.pool.start_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -281,7 +282,7 @@ def test_whatever_happens_sound_and_picture_stay_together(script: list[tuple[str
                     heard[release.utterance] = release.position
             assert clock.next_due() > now
             assert len(fresh) <= MAX_LATE_S / SLOT_S + 1
-    for earlier, later in zip(released, released[1:], strict=False):
+    for earlier, later in pairwise(released):
         assert later.pts_48k > earlier.pts_48k and later.pts_48k % SLOT_SAMPLES == 0
     for release, time in zip(released, times, strict=True):
         assert release.pts_90k * SLOT_SAMPLES == release.pts_48k * SLOT_TICKS_90K
