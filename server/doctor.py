@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from avatar.errors import AvatarError
 from server.config import Settings
@@ -191,8 +191,8 @@ def _endpoint(settings: Settings, choice: Choice) -> Iterator[Finding]:
     key = section.api_key.get_secret_value() if section.api_key else "none"
     url = section.base_url.rstrip("/") + "/models"
     try:
-        answer = httpx.get(url, headers={"Authorization": f"Bearer {key}"}, timeout=ENDPOINT_TIMEOUT_S)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        answer = httpx2.get(url, headers={"Authorization": f"Bearer {key}"}, timeout=ENDPOINT_TIMEOUT_S)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         yield Finding(
             choice.seam,
             Verdict.PROBLEM,

@@ -57,10 +57,22 @@ def run(settings: Settings) -> None:
         ws_max_size=MAX_EVENT_BYTES,
         timeout_graceful_shutdown=2,  # conversations were drained before; what is left is an answer on its way
     )
-    typer.echo(f"\nParley is listening: {scheme}://{shown}:{port}\n")
+    registry = app.state.parley.registry
+    server = _Server(config, lambda: registry.drain(settings.server.drain_seconds))
+    server.url = f"{scheme}://{shown}:{port}"
     with listener:
-        registry = app.state.parley.registry
-        DrainingServer(config, lambda: registry.drain(settings.server.drain_seconds)).run(sockets=[listener])
+        server.run(sockets=[listener])
+
+
+class _Server(DrainingServer):
+    """Says that it is listening once it is."""
+
+    url = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            typer.echo(f"\nParley is listening: {self.url}\n")
 
 
 def _bind(settings: Settings) -> socket.socket:

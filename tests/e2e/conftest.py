@@ -47,7 +47,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         environment |= {"PARLEY_DATA_DIR": str(tmp_path / "data"), "PYTHONUNBUFFERED": "1"} | variables
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "server.cli.main", "serve", "--port", "0", *arguments,
+            sys.executable, "-m", "server", "serve", "--port", "0", *arguments,
             env=environment, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
@@ -99,7 +99,6 @@ class Visitor:
         await self.page.add_init_script(path=str(PROBE))
         await self.page.goto(url)
         await self.page.wait_for_function("customElements.get('digital-human') !== undefined")
-        await self.page.evaluate("probe.watchElement(document.querySelector('digital-human'))")
 
     async def connect(self, *, microphone: bool = True) -> None:
         """Presses nothing: calls the element as its page does after the gesture."""

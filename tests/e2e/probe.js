@@ -11,10 +11,6 @@
 
   document.addEventListener('realtime', (event) => probe.events.push({ at: performance.now(), ...event.detail }), true);
 
-  probe.watchElement = (element) => {
-    element.addEventListener('realtime', ({ detail }) => probe.events.push({ at: performance.now(), ...detail }));
-  };
-
   /** Inbound statistics by kind, and the audio track's energy. */
   probe.inbound = async () => {
     const peer = probe.peers.at(-1);

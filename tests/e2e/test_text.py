@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from server.security.certificate import self_signed
@@ -72,7 +72,7 @@ async def test_embedded_on_another_origin_over_https(tmp_path: Path, serve: Serv
             "--tls-cert", str(cert), "--tls-key", str(key),
             PARLEY_SERVER_API_KEY=api_key, PARLEY_SERVER_ALLOWED_ORIGINS=f'["{origin}"]',
         )  # fmt: skip
-        async with httpx.AsyncClient(verify=False) as shop_backend:
+        async with httpx2.AsyncClient(verify=False) as shop_backend:
             minted = await shop_backend.post(
                 served.url + "/v1/realtime/client_secrets", headers={"Authorization": f"Bearer {api_key}"}, json={}
             )
