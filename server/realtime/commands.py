@@ -87,7 +87,11 @@ def _(event: wire.InputAudioBufferClearEvent, session: RealtimeSession) -> None:
 
 @_handler.register(wire.OutputAudioBufferClearEvent)
 def _(event: wire.OutputAudioBufferClearEvent, session: RealtimeSession) -> None:
-    session.conversation.clear_output()
+    session.outbound.client_cancels = True
+    try:
+        session.conversation.clear_output()
+    finally:
+        session.outbound.client_cancels = False
 
 
 @_handler.register(wire.ConversationItemCreateEvent)
@@ -217,7 +221,12 @@ def _check_response(params: wire.RealtimeResponseCreateParams | None, session: R
 
 @_handler.register(wire.ResponseCancelEvent)
 def _(event: wire.ResponseCancelEvent, session: RealtimeSession) -> None:
-    if not session.conversation.cancel_response():
+    session.outbound.client_cancels = True
+    try:
+        cancelled = session.conversation.cancel_response()
+    finally:
+        session.outbound.client_cancels = False
+    if not cancelled:
         raise ProtocolError("Cancellation failed: no active response found.", code="response_cancel_not_active")
 
 

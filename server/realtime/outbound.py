@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import singledispatchmethod
 
 from openai.types import realtime as wire
@@ -19,6 +20,8 @@ from server.realtime.responses import ResponseStory, estimate_tokens
 from server.realtime.session_config import SessionConfig
 from streaming import events
 
+_NOTHING_TO_PLAY = (events.AgentState.IDLE, events.AgentState.LISTENING)
+
 MAX_STORIES = 8
 """Responses whose sound may still be playing while the next are made; older ones are forgotten."""
 
@@ -29,12 +32,18 @@ class Outbound:
     Args:
         conversation_id: "conv_...".
         config: the session's; replaced through ``config`` when the client updates it.
-        audio_events: the client gets sound as events (WebSocket) and not as a track.
+        audio_events: the client gets sound as events (WebSocket) and not as a track. Then an answer is done when its
+            last sound was sent: what the conversation tells of its end before that is held back.
+
+    Attributes:
+        metadata: of the client's ``response.create``, for the next response.
+        client_cancels: the client's own command is what is being told of.
     """
 
     def __init__(self, conversation_id: str, config: SessionConfig, *, audio_events: bool) -> None:
         self.config = config
         self.metadata: dict[str, str] | None = None
+        self.client_cancels = False
         self._conversation_id = conversation_id
         self._audio_events = audio_events
         self._stories: dict[str, ResponseStory] = {}
@@ -119,7 +128,14 @@ class Outbound:
     @_tell.register
     def _(self, event: events.ItemDone) -> Iterator[BaseModel]:
         story = self._story_of_item(event.item)
-        status: Status = "completed" if event.item.complete else "incomplete"
+        if story is not None and story.sound_to_come:
+            story.held.append(event)
+            return
+        yield from self._item_done(event, story, "completed" if event.item.complete else "incomplete")
+
+    def _item_done(
+        self, event: events.ItemDone, story: ResponseStory | None, status: Status
+    ) -> Iterator[BaseModel]:
         if story is not None:
             yield from story.item_done(status)
         yield wire.ConversationItemDone(
@@ -135,6 +151,9 @@ class Outbound:
 
     @_tell.register
     def _(self, event: events.ItemTruncated) -> Iterator[BaseModel]:
+        for story in list(self._stories.values()):
+            if story.item_id == event.item_id and story.held:  # cut off before its first sound left
+                yield from self._sound_over(story.response_id, cleared=True)
         yield wire.ConversationItemTruncatedEvent(
             type="conversation.item.truncated", event_id=new_event_id(), item_id=event.item_id, content_index=0,
             audio_end_ms=event.audio_end_ms,
@@ -143,7 +162,9 @@ class Outbound:
     @_tell.register
     def _(self, event: events.ResponseCreated) -> Iterator[BaseModel]:
         while len(self._stories) >= MAX_STORIES:
-            del self._stories[next(iter(self._stories))]
+            oldest = next(iter(self._stories))
+            yield from self._sound_over(oldest, cleared=False)
+            self._stories.pop(oldest, None)
         story = ResponseStory(
             event.response_id,
             self._conversation_id,
@@ -170,13 +191,40 @@ class Outbound:
 
     @_tell.register
     def _(self, event: events.ResponseDone) -> Iterator[BaseModel]:
-        story = self._stories.pop(event.response_id, None)
-        if story is not None:
-            yield from story.done(event)
+        story = self._stories.get(event.response_id)
+        if story is None:
+            return
+        cut_off = event.status == "cancelled" or (event.status == "failed" and not story.sound_began)
+        if story.sound_to_come and not cut_off and event.item_id is not None:
+            story.held.append(event)
+            return
+        story.held.append(event)
+        yield from self._release(story)
+
+    def _release(self, story: ResponseStory, *, cleared: bool = False) -> Iterator[BaseModel]:
+        """Tell the end of a response that was held back.
+
+        Args:
+            cleared: its remaining sound was dropped, so it did not complete.
+        """
+        held, story.held = story.held, []
+        for event in held:
+            if isinstance(event, events.ItemDone):
+                cut_off = cleared or any(isinstance(other, events.ResponseDone) and other.status != "completed" for other in held)
+                yield from self._item_done(event, story, "incomplete" if cut_off else "completed")
+                continue
+            if cleared and event.status == "completed":
+                reason = "client_cancelled" if self.client_cancels else "turn_detected"
+                event = replace(event, status="cancelled", reason=reason)
+            self._stories.pop(event.response_id, None)
             self._history_tokens += estimate_tokens(story.text)
+            yield from story.done(event)
 
     @_tell.register
     def _(self, event: events.OutputStarted) -> Iterator[BaseModel]:
+        story = self._stories.get(event.response_id)
+        if story is not None:
+            story.sound_began = True
         if not self._audio_events:
             yield server_event.OutputAudioBufferStarted(
                 type="output_audio_buffer.started", event_id=new_event_id(), response_id=event.response_id
@@ -184,6 +232,7 @@ class Outbound:
 
     @_tell.register
     def _(self, event: events.OutputStopped) -> Iterator[BaseModel]:
+        yield from self._sound_over(event.response_id, cleared=False)
         if not self._audio_events:
             yield server_event.OutputAudioBufferStopped(
                 type="output_audio_buffer.stopped", event_id=new_event_id(), response_id=event.response_id
@@ -191,10 +240,17 @@ class Outbound:
 
     @_tell.register
     def _(self, event: events.OutputCleared) -> Iterator[BaseModel]:
+        yield from self._sound_over(event.response_id, cleared=True)
         if not self._audio_events:
             yield server_event.OutputAudioBufferCleared(
                 type="output_audio_buffer.cleared", event_id=new_event_id(), response_id=event.response_id
             )
+
+    def _sound_over(self, response_id: str, *, cleared: bool) -> Iterator[BaseModel]:
+        story = self._stories.get(response_id)
+        if story is not None:
+            story.sound_ended = True
+            yield from self._release(story, cleared=cleared)
 
     @_tell.register
     def _(self, event: events.Caption) -> Iterator[BaseModel]:
@@ -205,6 +261,10 @@ class Outbound:
 
     @_tell.register
     def _(self, event: events.AgentStateChanged) -> Iterator[BaseModel]:
+        if event.state in _NOTHING_TO_PLAY:  # an answer without a speakable word
+            for story in list(self._stories.values()):
+                if story.held:
+                    yield from self._sound_over(story.response_id, cleared=False)
         yield AvatarState(event_id=new_event_id(), state=event.state.value)
 
     @_tell.register

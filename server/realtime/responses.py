@@ -16,7 +16,7 @@ from server.realtime.audio import AudioEncoder
 from server.realtime.ids import new_event_id
 from server.realtime.items import Status, item_to_wire
 from server.realtime.session_config import SessionConfig, format_to_wire
-from streaming.events import Item, ResponseDone
+from streaming.events import Item, ItemDone, ResponseDone
 
 CHARACTERS_PER_TOKEN = 4
 """Rule of thumb for English; ``usage`` is an estimate and documented as one."""
@@ -35,6 +35,8 @@ class ResponseStory:
         audio_events: the client gets sound as events (WebSocket) and not as a track.
         metadata: the client's own, echoed.
         input_tokens: estimate of what the model read.
+        sound_began, sound_ended: its first and last sound left the server.
+        held: told by the conversation, not yet to the client.
     """
 
     response_id: str
@@ -45,6 +47,9 @@ class ResponseStory:
     input_tokens: int = 0
     item_id: str | None = None
     text: str = ""
+    sound_began: bool = False
+    sound_ended: bool = False
+    held: list[ItemDone | ResponseDone] = field(default_factory=list)
     _part_open: bool = False
     _audio_open: bool = False
     _item_done: bool = False
@@ -56,6 +61,11 @@ class ResponseStory:
     @property
     def speaks(self) -> bool:
         return self.config.speak
+
+    @property
+    def sound_to_come(self) -> bool:
+        """The client gets the sound as events, and has not got all of it."""
+        return self.audio_events and self.speaks and not self.sound_ended
 
     def created(self) -> Iterator[BaseModel]:
         yield wire.ResponseCreatedEvent(

@@ -113,13 +113,15 @@ class FakeConversation:
         if self.active is None:
             return False
         response_id, self.active = self.active, None
-        self.observe(events.OutputCleared(response_id))
         item_id = next(reversed(self.items))
-        self.items[item_id] = Item(item_id, "assistant", "Hello", spoken=True)
-        self.observe(events.ItemTruncated(item_id, "Hello", 400))
+        self.items[item_id] = Item(item_id, "assistant", self.answer, spoken=True)
+        self.observe(events.ItemDone(self.items[item_id], None))
         self.observe(
             events.ResponseDone(response_id, item_id, "cancelled", "client_cancelled", generated_text=self.answer)
         )
+        self.observe(events.OutputCleared(response_id))
+        self.items[item_id] = Item(item_id, "assistant", "Hello", spoken=True)
+        self.observe(events.ItemTruncated(item_id, "Hello", 400))
         return True
 
     def clear_output(self) -> None:
