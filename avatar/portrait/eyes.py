@@ -33,6 +33,10 @@ CREASE = 0.085
 LID_TOP = 0.20
 """From the lid's edge up to where the skin rests, in eye spans: just under the brow."""
 
+LIDS_WIDER, CORNERS_WIDER = 0.010, 0.05
+"""The open eye is larger than its landmarks, on photographs as on drawings: the upper lid by this many eye
+spans, the corners by this part of the eye's width. Without, a strip of the iris stays behind on the lid."""
+
 SOFT_PX = 1.2
 """Width of the edge between lid and eye."""
 
@@ -52,9 +56,9 @@ class Eyes:
         self._eyes = [Eye(frame, anatomy, side) for side in ("Right", "Left")]
 
     @property
-    def patches(self) -> list[tuple[slice, slice]]:
-        """(rows, columns) of the frame that painting may change."""
-        return [eye.where for eye in self._eyes]
+    def bottom(self) -> int:
+        """First row of the frame below everything painted here."""
+        return max(int(eye.where[0].stop) for eye in self._eyes)
 
     def paint(self, texture: Pixels, controls: Floats) -> None:
         """Paint both eyes over ``texture``, whatever was painted there before."""
@@ -79,12 +83,18 @@ class Eye:
         self._original = frame[self.where].copy()
         self._y, self._x = np.mgrid[top:bottom, left:right].astype(np.float32)
         x = self._x[0]
-        self._upper = _lid(upper, x)
-        self._lower = np.maximum(_lid(lower, x), self._upper)
         centre = (upper[0] + upper[-1]) / 2
         iris = min(IRISES, key=lambda ring: float(np.linalg.norm(points[ring[0], :2] - centre)))
-        self._iris = points[iris[0], :2]
-        self._radius = float(np.mean([np.linalg.norm(points[i, :2] - self._iris) for i in iris[1:]]))
+        radius = float(np.mean([np.linalg.norm(points[i, :2] - points[iris[0], :2]) for i in iris[1:]]))
+        gray = cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).astype(np.float32), (0, 0), 0.8)
+        self._iris, self._radius = fit_iris(gray, points[iris[0], :2], radius)
+        along = np.clip((x - upper[0, 0]) / max(wide, 1.0), 0, 1)
+        wider = LIDS_WIDER * span * np.sqrt(4 * along * (1 - along))
+        self._upper, self._lower = _lid(upper, x) - wider, _lid(lower, x) + 0.8 * wider
+        self._lower = np.maximum(self._lower, self._upper)
+        outer = upper[0, 0] if side == "Right" else upper[-1, 0]
+        # past its corner the closing lid still takes the lash line down, or a hook stays behind
+        self._tail = 0.20 * np.exp(-(((x - outer) / (0.15 * wide)) ** 2)) * float((self._lower - self._upper).max())
         # room that the iris has to each corner, less what would fold the white
         self._room = (0.6 * (self._iris[0] - self._radius - upper[0, 0]), 0.6 * (upper[-1, 0] - self._radius - self._iris[0]))
         reach = np.where(x < self._iris[0], self._iris[0] - upper[0, 0], upper[-1, 0] - self._iris[0])
@@ -166,10 +176,11 @@ class Eye:
     def _draw(self, upper: float, lower: float, aside: float, down: float) -> Pixels:
         span, x, y = self._span, self._x, self._y
         high = self._lower - self._upper
-        drop = UPPER_SHARE * upper * high  # of the upper lid's edge, per column
+        drop = UPPER_SHARE * upper * high + max(upper, 0.0) * self._tail  # of the upper lid's edge, per column
         rise = (1 - UPPER_SHARE) * 1.6 * lower * high if lower < 1 else (1 - UPPER_SHARE) * high
-        rise = np.minimum(rise, high - np.maximum(drop, 0))
-        edge, floor = self._upper + drop, self._lower - rise
+        rise = np.clip(high - np.maximum(drop, 0), 0, rise)
+        edge = self._upper + drop
+        floor = np.maximum(self._lower - rise, edge)
 
         # skin above: rests under the brow, the crease gives a little, the lashes ride on the edge
         lash, crease, rest = (self._upper - k * span for k in (LASH_PX, CREASE, LID_TOP))
@@ -190,6 +201,8 @@ class Eye:
             light = 0.94 + 0.10 * np.sin(np.pi * np.clip(t, 0, 1)) - 0.05 * t
             amount = (0.85 * between * new)[..., None]
             skin += (self._lid_colour * light[..., None] - skin) * amount
+            # closed lids end in lashes, whether or not the picture resolves them
+            skin *= 1 - 0.4 * min(1.0, upper) * (np.exp(-(((edge - y) / (0.011 * span)) ** 2)) * (high > 1))[..., None]
 
         # skin below: follows the lower lid's edge and rests a little under it
         calm = np.clip((y - floor) / (0.13 * span), 0, 1)
@@ -216,9 +229,39 @@ class Eye:
         return np.clip(painted * keep + self._original * (1 - keep) + 0.5, 0, 255).astype(np.uint8)
 
 
+def fit_iris(gray: Floats, centre: Floats, radius: float) -> tuple[Floats, float]:
+    """Centre and radius where the iris's sides meet the white, near the landmarks'.
+
+    Landmarks take the iris's size from an average eye; a drawn one is larger, and a disc of the wrong size
+    turns square once it looks aside.
+    """
+    angles = np.radians([-32, -16, 0, 16, 32, 148, 164, 180, 196, 212])
+    ways = np.stack([np.cos(angles), np.sin(angles)], -1)
+    dark = float(np.median(resample(gray, (centre + 0.7 * radius * ways)[None])))
+    best, found = -np.inf, (centre, radius)
+    for grow in np.linspace(0.85, 1.25, 9):
+        for aside in np.linspace(-0.2, 0.2, 9):
+            for below in np.linspace(-0.25, 0.15, 5):
+                middle = centre + radius * np.array([aside, below], np.float32)
+                rim = middle + grow * radius * ways
+                step = resample(gray, (rim + ways)[None])[0] - resample(gray, (rim - ways)[None])[0]
+                step = np.clip(step, -15, 25)  # the light's reflection on the pupil is a stronger edge
+                white = resample(gray, (middle + 1.22 * grow * radius * ways)[None])[0]
+                step += 0.12 * np.minimum(white - dark, 60)
+                unlikely = abs(grow - 1) + abs(aside) + abs(below)
+                score = float(min(step[:5].mean(), step[5:].mean())) - 6 * unlikely
+                if score > best:
+                    best, found = score, (middle, float(grow * radius))
+    return found
+
+
 def _lid(points: Floats, x: Floats) -> Floats:
     """Heights of a lid's edge at columns ``x``; beyond the corners it goes on level."""
     order = np.argsort(points[:, 0])
-    line = np.interp(x, points[order, 0], points[order, 1])
+    points = points[order].copy()
+    wide = CORNERS_WIDER * (points[-1, 0] - points[0, 0])
+    points[0, 0] -= wide
+    points[-1, 0] += wide
+    line = np.interp(x, points[:, 0], points[:, 1])
     kernel = np.array([1, 2, 3, 2, 1]) / 9
     return np.convolve(np.pad(line, 2, mode="edge"), kernel, mode="valid").astype(np.float32)

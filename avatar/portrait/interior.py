@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from avatar.portrait.anatomy import Anatomy
 from avatar.portrait.arrays import Floats, Pixels, smoothstep
 from avatar.portrait.controls import index
 from avatar.portrait.lip_shapes import JAW_DROP
-from avatar.portrait.teeth import SPRITE_LEFT, SPRITE_TOP, Sprite, own_teeth, row_of_teeth, tongue
+from avatar.portrait.teeth import own_teeth, row_of_teeth, tongue
 
 CAVITY_BGR = np.array([30, 26, 58], np.float32)
 THROAT_BGR = np.array([15, 12, 30], np.float32)
@@ -58,7 +57,7 @@ class Interior:
         middle = len(anatomy.columns) // 2
         self._contact_v = float(anatomy.levels_upper[2][middle])
         self._own = own_teeth(frame, anatomy)
-        self._upper = self._own or row_of_teeth(frame, anatomy, upper=True)
+        self._upper = row_of_teeth(frame, anatomy, upper=True)
         self._lower = row_of_teeth(frame, anatomy, upper=False)
         self._tongue = tongue(half)
         self._axes = (np.stack([anatomy.along, anatomy.down], 1) * half).astype(np.float32)
@@ -105,10 +104,16 @@ class Interior:
             inside, self._place(skull, sideways, self._lower_rest - 0.02 + jaw), left, top,
             showing * (1 - raised) * 0.55, lit * 0.62,
         )  # fmt: skip
-        if self._own is None:
-            return self._upper.over(inside, self._place(skull, 0.0, 0.0), left, top, showing, lit)
-        # the picture's own teeth are lit already; away from the picture's own opening they fall into shade
-        return self._upper.over(inside, self._place(skull, 0.0, 0.0), left, top, 1.0)
+        own, shy = self._own, 1 - 0.9 * float(smoothstep(0.15, 0.75, rounding))
+        if own is None or not own.bright:
+            # dimmed rather than thinned: half-transparent teeth are grey
+            inside = self._upper.over(
+                inside, self._place(skull, 0.0, 0.0), left, top, min(1.0, 1.8 * showing), lit * (0.40 + 0.60 * showing)
+            )
+        if own is not None:
+            near = 1.0 if own.bright else float(smoothstep(0.30, 0.0, open_by - self._parted))
+            inside = own.sprite.over(inside, self._place(skull, 0.0, 0.0), left, top, near, np.full_like(lit, shy) if shy < 1 else None)
+        return inside
 
     def _place(self, skull: Floats, along: float, down: float) -> Floats:
         """float32 [2, 3]: sprite units (half mouth widths) to frame pixels."""

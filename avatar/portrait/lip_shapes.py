@@ -73,7 +73,10 @@ class LipShapes:
 
         wanted = self._rest_gap + lower[:, 1] - upper[:, 1]
         rounding = min(1.0, float(controls[_FUNNEL] + controls[_PUCKER]))
-        gap = np.maximum(wanted, 0) * (1 - rounding + rounding * self._round) * (1 - sealing(controls))
+        # lips parted in the picture part less for the same sound: both together as two sides of a right angle
+        opened = np.maximum(wanted - self._rest_gap, 0)
+        parted = np.where(wanted > self._rest_gap, np.hypot(opened, self._rest_gap), np.maximum(wanted, 0))
+        gap = parted * (1 - rounding + rounding * self._round) * (1 - sealing(controls))
         gap[self._outside] = 0
         close = wanted - gap
         upper[:, 1] += UPPER_SHARE * close

@@ -16,6 +16,7 @@ from avatar.portrait.framing import SIZES, Framing, cut
 from avatar.portrait.lip_shapes import LipShapes
 from avatar.portrait.mouth import Mouth
 from avatar.portrait.rig import Rig
+from avatar.portrait.shading import Shading
 from avatar.portrait.warp import Grid, charts
 
 Floats = NDArray[np.float32]
@@ -60,6 +61,7 @@ class PortraitRenderer:
         self._picture = frame.pixels
         self._texture = frame.pixels.copy()
         self._eyes = Eyes(frame.pixels, anatomy)
+        self._shading = Shading(frame.pixels, anatomy, self._eyes.bottom)
         nodes = NODES[framing]
         self._step = size // nodes
         first = -self._step + (self._step - 1) / 2  # one point outside the frame on every side
@@ -77,6 +79,7 @@ class PortraitRenderer:
         if not controls.any():
             return self._picture.copy()
         self._eyes.paint(self._texture, controls)
+        self._shading.paint(self._texture, controls)
         lines, gap = self._lips.lines(controls)
         mouth_charts = charts(lines)
         pose = self._body.pose(controls)

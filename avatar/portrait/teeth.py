@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from avatar.portrait.anatomy import Anatomy
-from avatar.portrait.arrays import Floats, Pixels, smoothstep
+from avatar.portrait.arrays import Floats, Pixels, resample, smoothstep
 
 SPRITE_LEFT, SPRITE_TOP = -1.2, -0.8
 SPRITE_WIDE, SPRITE_HIGH = 2.4, 2.0
@@ -137,6 +137,38 @@ def tongue(half: float) -> Sprite:
     return Sprite(cv2.GaussianBlur(rgba, (0, 0), 1.2), scale)
 
 
-def own_teeth(frame: Pixels, anatomy: Anatomy) -> Sprite | None:
-    """The picture's own teeth, where it shows them brightly; extended upwards, since lips rise."""
-    return None
+@dataclass(frozen=True, slots=True)
+class OwnTeeth:
+    """What the picture itself shows between its parted lips.
+
+    Attributes:
+        sprite: it, continued upwards, since lips rise.
+        bright: it is a row of teeth fit to be the upper row in every shape; else it is shown only near
+            the picture's own opening.
+    """
+
+    sprite: Sprite
+    bright: bool
+
+
+def own_teeth(frame: Pixels, anatomy: Anatomy) -> OwnTeeth | None:
+    """The inside of the mouth in a picture with parted lips; None where they touch."""
+    if float(anatomy.rest_gap.max()) <= 0:
+        return None
+    u, v, scale = _canvas(anatomy.half_mouth)
+    middle = len(anatomy.columns) // 2
+    start = float(anatomy.levels_upper[2][middle])
+    upper, lower = (
+        np.interp(u[0], anatomy.columns, levels[2]) - start for levels in (anatomy.levels_upper, anatomy.levels_lower)
+    )
+    inset = np.minimum(0.035, 0.3 * (lower - upper))
+    at = anatomy.from_mouth(u, np.clip(v, upper + inset, np.maximum(lower - inset, upper + inset)) + start)
+    colour = resample(frame, at).astype(np.float32)
+    inside = (v > upper + inset) & (v < lower - inset) & (np.abs(u) < 0.6)
+    weights = np.array([0.114, 0.587, 0.299], np.float32)
+    bright = inside.any() and float((colour[inside] @ weights > 0.62 * float(white_of(frame, anatomy) @ weights)).mean()) > 0.5
+    soft = 1.0 / scale
+    alpha = smoothstep(lower - 0.01 + soft, lower - 0.01 - soft, v) * (np.abs(u) < 1)
+    shade = 1 - 0.5 * smoothstep(0.05, 0.45, upper - v)
+    rgba = np.dstack([colour * (alpha * shade)[..., None], alpha]).astype(np.float32)
+    return OwnTeeth(Sprite(rgba, scale), bool(bright))
