@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection, RTCSessionDescription
-from aiortc.rtcicetransport import RTCIceTransport
+from aiortc.rtcicetransport import RTCIceCandidate, RTCIceTransport
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from numpy.typing import NDArray
 
 from streaming.errors import NegotiationFailed
 from streaming.webrtc import rtcp_feedback
 from streaming.webrtc.event_channel import EventChannel
+from streaming.webrtc.message_limit import limit_messages
 from streaming.webrtc.microphone import Microphone
 from streaming.webrtc.offer import Offer, read_offer
 from streaming.webrtc.packet_track import PacketTrack
@@ -80,6 +81,7 @@ class Peer:
         self._channel = EventChannel(on_open, lambda: self._end("the client does not read its events"))
         self._connection: RTCPeerConnection | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._resolving: asyncio.Task[None] | None = None
         self._over = False
 
     @property
@@ -111,10 +113,14 @@ class Peer:
             self._take_sections(offer, connection.getTransceivers())
             for transport in self._ice_transports():
                 listen_on(transport._connection, self._settings.udp_ports)
+            if connection.sctp is not None:
+                limit_messages(connection.sctp, lambda: self._end("the client sent a message that is too long"))
             await connection.setLocalDescription()
         except Exception as error:  # aiortc lets its parser's and its state's errors through as they come
             await self.close()
             raise NegotiationFailed(f"The SDP offer cannot be answered ({type(error).__name__}: {error}).") from error
+        if offer.mdns_candidates:
+            self._resolving = asyncio.create_task(self._resolve(offer.mdns_candidates))
         loop = asyncio.get_running_loop()
         self.last_received_s = loop.time()
         self._deadline = loop.call_later(
@@ -137,6 +143,9 @@ class Peer:
         for track in (self.audio, self.video):
             if track is not None:
                 track.stop()
+        if self._resolving is not None:
+            self._resolving.cancel()
+            await asyncio.wait([self._resolving])
         if self._connection is not None:
             await self._connection.close()
 
@@ -169,6 +178,15 @@ class Peer:
             on_report=self._heard_of,
             on_keyframe_request=lambda: self.on_keyframe_request(),
             on_bitrate=lambda bitrate_bps: self.on_bitrate(bitrate_bps),
+        )
+
+    async def _resolve(self, candidates: tuple[RTCIceCandidate, ...]) -> None:
+        """Ask the local network for the client's hidden addresses. Nobody waits for it: mostly the client's
+        own checks arrive first, and it helps only where a firewall lets nothing in that we did not send to."""
+        (transport, *_) = self._ice_transports()
+        await asyncio.gather(
+            *(transport.addRemoteCandidate(candidate) for candidate in candidates),
+            return_exceptions=True,  # no multicast here, or port 5353 is taken
         )
 
     def _ice_transports(self) -> set[RTCIceTransport]:
