@@ -24,7 +24,7 @@ OWN_SYNONYMS = Path(__file__).resolve().parent / "synonyms.txt"
 SMALL_TALK = ("small-talk.md", "fallback.md")
 """Files of ours that stay beside an operator's own folder."""
 
-ANSWER_FROM = 0.44
+ANSWER_FROM = 0.42
 """Confidence from which an answer is given (benchmarks/answering.py, chosen on the questions' first half)."""
 
 FOLLOW_UP_BELOW = 0.75

@@ -27,6 +27,9 @@ CANDIDATES = 40
 FUNCTION_WEIGHT = 0.3
 """Of "who", "you", "do" against words that name something."""
 
+UNKNOWN = 1.3
+"""Of a word that the collection does not know, against the rarest it does."""
+
 UNKNOWN_HAN = 0.3
 """Of an unknown Chinese character or pair: most pairs straddle two words and mean nothing."""
 
@@ -89,7 +92,7 @@ class KnowledgeIndex:
         count = len(texts)
         self._canonical = tokenizer.canonical
         self._idf = {token: math.log(1 + (count - n + 0.5) / (n + 0.5)) for token, n in frequency.items()}
-        self._unknown_idf = math.log(1 + (count + 0.5) / 0.5) * 0.75 if count else 1.0
+        self._unknown_idf = math.log(1 + (count + 0.5) / 0.5) * UNKNOWN if count else 1.0
         self._words = [token for token in frequency if not is_han(token[0]) and len(token) > 3]
         self._sounds: dict[str, str] | None = None
         self._pairs = [token for token in frequency if is_han(token[0]) and len(token) == 2]
