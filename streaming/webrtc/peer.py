@@ -147,7 +147,10 @@ class Peer:
             self._resolving.cancel()
             await asyncio.wait([self._resolving])
         if self._connection is not None:
+            connecting = self._connection.connectionState == "connecting"
             await self._connection.close()
+            if connecting:  # aioice looks up from its search for a path every 20 ms
+                await asyncio.sleep(0.03)
 
     def _take_sections(self, offer: Offer, transceivers: list[RTCRtpTransceiver]) -> None:
         for transceiver in transceivers:
