@@ -247,13 +247,12 @@ class RealtimeSession:
             self.end(INTERNAL)
 
     async def _handle(self, text: str | bytes) -> None:
-        now = self._clock()
-        wait_s = max(self._event_bucket.take(now), self._byte_bucket.take(now, min(len(text), BURST_BYTES)))
-        if wait_s > 0:
-            if self.has_track:
-                self.end(FLOOD)
-                return
-            await asyncio.sleep(wait_s)  # a WebSocket is held back by not being read
+        for bucket, amount in ((self._event_bucket, 1), (self._byte_bucket, min(len(text), BURST_BYTES))):
+            while (wait_s := bucket.take(self._clock(), amount)) > 0:
+                if self.has_track:
+                    self.end(FLOOD)
+                    return
+                await asyncio.sleep(wait_s)  # a WebSocket is held back by not being read
         event_id: str | None = None
         try:
             if isinstance(text, bytes):

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from server.calls import begin_websocket
 from server.errors import BadRequest, ProtocolError, ServerError, Unavailable
 from server.realtime.ids import new_id
-from server.realtime.lifetime import Ending
+from server.realtime.lifetime import TRANSPORT_LOST, Ending
 from server.realtime.outbound import error_event
 from server.realtime.session import encode_event
 from server.realtime.websocket import WebSocketTransport, read_events
@@ -60,6 +60,7 @@ async def realtime(websocket: WebSocket) -> None:
         try:
             await read_events(websocket, session)
         finally:
+            session.end(TRANSPORT_LOST)  # without effect where the reading ended for a known reason
             await session.closed()
     except (ServerError, ProtocolError) as error:
         await _deny(state, websocket, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,6 +35,16 @@ class Site:
         """A WebSocket to this server, under the client's own base address."""
         base = str(self.client.base_url).replace("http", "ws", 1).rstrip("/")
         return self.client.websocket_connect(base + path, **options)
+
+    def wait_until_quiet(self) -> None:
+        """Return when no conversation is left."""
+        assert self.client.portal is not None
+        self.client.portal.call(self._quiet)
+
+    async def _quiet(self) -> None:
+        async with asyncio.timeout(5):
+            while len(self.state.registry):
+                await asyncio.sleep(0.002)
 
     @property
     def state(self) -> Any:
