@@ -106,7 +106,9 @@ def summary(outcomes: list[Outcome]) -> dict[str, dict[str, float]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--half", choices=("tuned", "held-out", "all"), default="held-out")
-    parser.add_argument("--misses", action="store_true", help="list the wrong ones (do not look at held-out ones to tune)")
+    parser.add_argument(
+        "--misses", action="store_true", help="list the wrong ones (do not look at held-out ones to tune)"
+    )
     parser.add_argument("--json", type=Path, help="write outcomes there")
     arguments = parser.parse_args()
     outcomes = measure(arguments.half)

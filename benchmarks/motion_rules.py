@@ -113,7 +113,9 @@ def score(name: str, clips: list[SpeechChunk]) -> Score:
         quiet.append(pauses(clip, len(values)))
     true, guess, silent = np.concatenate(reference), np.concatenate(predicted), np.concatenate(quiet)
     a, b = measures(true), measures(guess)
-    sealed = (true[:, INDEX["mouthClose"]] >= true[:, INDEX["jawOpen"]] - 1e-6) & (true[:, INDEX["mouthPressLeft"]] > 0.19)
+    sealed = (true[:, INDEX["mouthClose"]] >= true[:, INDEX["jawOpen"]] - 1e-6) & (
+        true[:, INDEX["mouthPressLeft"]] > 0.19
+    )
     closed = (b["opening"] < _CLOSED) & ~silent
     near = np.convolve(closed, np.ones(2 * _TOLERANCE_FRAMES + 1), "same") > 0
     wanted = runs(sealed)

@@ -7,18 +7,15 @@ import functools
 import http.server
 import ssl
 import threading
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from server.security.certificate import self_signed
-from tests.e2e.conftest import Serve, Visitor
+from tests.e2e.conftest import Serve, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
-
-Visit = Callable[..., Awaitable[Visitor]]
 
 
 async def test_a_typed_mandarin_question(serve: Serve, visit: Visit) -> None:

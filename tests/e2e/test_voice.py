@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,9 @@ import numpy as np
 import pytest
 
 from tests.browser import microphone_wav
-from tests.e2e.conftest import Serve, Visitor
+from tests.e2e.conftest import Serve, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
-
-Visit = Callable[..., Awaitable[Visitor]]
 
 MOUTH = (0.42, 0.53, 0.16, 0.12)
 """Helen's mouth in her picture: left, top, width, height as fractions."""
@@ -113,7 +110,7 @@ async def test_pauses_inside_a_sentence(shared: Path, tmp_path: Path, serve: Ser
     await visitor.wait_for("output_audio_buffer.stopped", seconds=60)
     turns = await visitor.events("input_audio_buffer.committed")
     assert 1 <= len(turns) <= 5
-    for overlap_ms in overlaps(await visitor.page.evaluate("probe.events")):
+    for overlap_ms in overlaps(await visitor.all_events()):
         assert overlap_ms <= 1000
 
 
