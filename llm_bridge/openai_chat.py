@@ -11,6 +11,7 @@ import openai
 
 from llm_bridge.chat import ChatOptions, Message
 from llm_bridge.errors import BridgeError, ModelBroken, ModelUnavailable
+from llm_bridge.openai_transport import FAILURES
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -25,6 +26,7 @@ LONGEST_PAUSE_S = 3.0
 
 CONNECT_TIMEOUT_S = 5.0
 
+_STREAM_FAILURES: tuple[type[Exception], ...] = (*FAILURES, TimeoutError, ValueError)  # ValueError: broken JSON
 _NO_KEY = "none"  # local servers want no key, but the client wants one
 
 
@@ -134,7 +136,7 @@ class OpenAIChat:
                         retryable=False,
                     )
                 return
-            except (openai.OpenAIError, TimeoutError, ValueError) as error:
+            except _STREAM_FAILURES as error:
                 if spoken:
                     raise ModelBroken(f"The answer of {self.name} broke off: {_short(error)}") from error
                 failure = self._unavailable(error)
@@ -158,14 +160,14 @@ class OpenAIChat:
             asked = _seconds(error.response.headers.get("retry-after"))
             if asked is not None:
                 return asked if asked <= LONGEST_PAUSE_S else None
-        return BACKOFF_S * 2**attempt * (0.5 + self._jitter())
+        return BACKOFF_S * float(2**attempt) * (0.5 + self._jitter())
 
     def _unavailable(self, error: Exception) -> BridgeError:
         status = error.status_code if isinstance(error, openai.APIStatusError) else None
         retryable = True
         if isinstance(error, (TimeoutError, openai.APITimeoutError)):
             what = f"did not answer within {self._timeout_s:g} s. Check that it is running and not overloaded"
-        elif isinstance(error, openai.APIConnectionError):
+        elif isinstance(error, openai.APIConnectionError) or not isinstance(error, (openai.OpenAIError, ValueError)):
             what = f"cannot be reached ({_short(error)}). Check that it is running, and PARLEY_CHAT_BASE_URL"
         elif status in (401, 403):
             what, retryable = f"refused the key (HTTP {status}). Check PARLEY_CHAT_API_KEY", False

@@ -13,6 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from avatar.speech import SPEECH_RATE_HZ, SpeechChunk
+from llm_bridge.openai_transport import FAILURES
 from streaming.errors import SynthesisFailed
 from streaming.speaking.synthesizer import SpokenChunk
 
@@ -103,7 +104,7 @@ class OpenAISpeech:
                 f"The voice {self.name} refused (HTTP {error.status_code}): {_hint(error)}",
                 retryable=error.status_code >= 500 or error.status_code == 429,
             ) from error
-        except (openai.OpenAIError, *_transport_errors()) as error:
+        except FAILURES as error:
             cause = error.__cause__ or error
             raise SynthesisFailed(
                 f"The voice {self.name} cannot be reached or broke off ({cause})."
@@ -208,12 +209,3 @@ def _hint(error: openai.APIStatusError) -> str:
     body = error.body if isinstance(error.body, dict) else {}
     said = str(body.get("message") or error.message).strip().split("\n")[0][:200]
     return f"{said}. Check PARLEY_SPEAKING_MODEL and PARLEY_SPEAKING_VOICE."
-
-
-def _transport_errors() -> tuple[type[Exception], ...]:
-    """What a response's body raises when it breaks off (the client does not wrap it)."""
-    try:
-        import httpx2 as httpx
-    except ImportError:
-        import httpx  # type: ignore[no-redef,import-not-found,unused-ignore]
-    return (httpx.HTTPError, httpx.StreamError)
