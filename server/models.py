@@ -36,7 +36,6 @@ WANTED_FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokeniz
 RECORD = "parley-model.json"
 MARGIN_BYTES = 64 * 2**20
 """Left free on the disk."""
-_CHUNK_BYTES = 2**18
 _TRIES = 5
 """Of one file, each going on where the last broke off."""
 _TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
@@ -318,7 +317,8 @@ def _download(
         if not goes_on:
             there = 0
         with part.open("ab" if goes_on else "wb") as out:
-            for data in answer.iter_raw(_CHUNK_BYTES):
+            # No chunk size: with one, up to a chunk of what had arrived is lost when the line breaks.
+            for data in answer.iter_raw():
                 out.write(data)
                 there += len(data)
                 if there > file.size:

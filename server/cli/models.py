@@ -92,8 +92,12 @@ def fetch(
     typer.echo(f"{model} is complete and checked: {folder}")
 
 
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty()
+
+
 def _confirm() -> None:
-    if not sys.stdin.isatty():
+    if not _somebody_is_there():
         typer.echo("parley: nobody to ask: confirm with --yes", err=True)
         raise typer.Exit(2)
     if not typer.confirm("Fetch it?", default=True):
