@@ -93,6 +93,7 @@ class Conversation:
         )
         self._turn_order = asyncio.Lock()
         self._turns_pending = 0
+        self._owed: tuple[str, Marks] | None = None
         self._state = AgentState.IDLE
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -136,6 +137,7 @@ class Conversation:
         self._listener.clear()
         self._answerer.discard_speculation()
         self._observe(events.InputCleared())
+        self._answer_what_is_owed()
         self._show_state()
 
     def add_item(self, item_id: str | None, role: Role, text: str, *, after: str | None = None) -> Item:
@@ -206,7 +208,7 @@ class Conversation:
             self._observe(events.TranscriptDelta(segment.item_id, text[len(segment.partial) :]))
 
     def segment_heard(self, segment: Segment, text: str) -> None:
-        if text and self._answers_by_itself:
+        if text and self._answers_by_itself and not self._turns_pending and self._owed is None:
             self._answerer.speculate(text)
 
     def segment_resumed(self, segment: Segment) -> None:
@@ -217,6 +219,7 @@ class Conversation:
         self._observe(events.SpeechStopped(segment.item_id, round(end_ms)))
         self._observe(events.InputCleared())
         self._listener.discard(segment)
+        self._answer_what_is_owed()
         self._show_state()
 
     def segment_ended(self, segment: Segment, end_ms: float) -> None:
@@ -261,10 +264,19 @@ class Conversation:
         wanted = segment.item_id in self._history  # the client may have deleted it meanwhile
         self._history.settle(segment.item_id, text)
         if text and wanted and self._answers_by_itself:
-            self._answerer.answer_turn(text, marks)
-        else:
+            self._owed = text, marks
+        self._answer_what_is_owed()
+        self._show_state()
+
+    def _answer_what_is_owed(self) -> None:
+        """Answer the latest turn, unless the user went on meanwhile: then what follows is answered with it."""
+        if self._turns_pending or self._listener.segment is not None:
+            return
+        if self._owed is None:
             self._answerer.discard_speculation()
-            self._show_state()
+            return
+        (text, marks), self._owed = self._owed, None
+        self._answerer.answer_turn(text, marks)
 
     @property
     def _answers_by_itself(self) -> bool:

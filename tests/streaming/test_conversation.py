@@ -547,3 +547,27 @@ def test_a_fault_inside_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> 
     scene = play(Scene(transcriber=Broken("x")), ask)
     assert scene.all(events.Failed)[-1].code == "internal_error"
     assert "Something went wrong" in scene.all(events.Failed)[-1].message
+
+
+def test_turns_that_a_slow_transcriber_understands_late_are_answered_once() -> None:
+    async def act(scene: Scene) -> None:
+        for _ in range(3):
+            await scene.voice(1.0)
+            await scene.silence(0.8)
+        await scene.silence(20.0)
+
+    scene = play(Scene(transcriber=FakeTranscriber("green apples", delay_s=3.0)), act)
+    assert len(scene.all(events.TranscriptCompleted)) == 3
+    assert len(scene.all(events.ResponseCreated)) == 1
+    assert scene.chat.requests[-1][-1].text == "green apples green apples green apples"
+
+
+def test_a_turn_understood_while_a_click_is_heard_is_answered_after_it() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.voice(1.0)
+        await scene.silence(1.0)
+        await scene.voice(0.08)
+        await scene.silence(8.0)
+
+    scene = play(Scene(transcriber=FakeTranscriber("green apples", delay_s=1.2)), act)
+    assert scene.all(events.InputCleared) and scene.one(events.ResponseDone).status == "completed"
