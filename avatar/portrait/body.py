@@ -69,7 +69,7 @@ class Body:
         return weight.astype(np.float32), depth.reshape(xy.shape[:2]).astype(np.float32)
 
     def pose(self, controls: Floats) -> Floats:
-        """float32 [2, 4]: displacement of a head point is this times (x, y, depth, 1) about the pivot."""
+        """float32 [2, 4]: displacement of a point of the head is this times (x, y, depth, 1)."""
         pitch, yaw, roll = np.radians(controls[_POSE])
         x, y, z = controls[_PLACE]
         about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
@@ -78,21 +78,17 @@ class Body:
         turn = (1 + float(z)) * about_z @ about_x @ about_y - np.eye(3)
         lift = 0.6 * BREATH * self._span * float(controls[_BREATH])  # the head rides on the breath
         move = np.array([[x * self.face_height], [-y * self.face_height - lift]])
+        move -= turn[:2] @ np.array([[*self._pivot, self._pivot_depth]]).T
         return np.hstack([turn[:2], move]).astype(np.float32)
 
     def turned(self, xy: Floats, depth: Floats, weight: Floats, pose: Floats) -> Floats:
-        """Displacement by ``pose`` of points ``xy`` [..., 2] of the head."""
-        out = (xy - self._pivot) @ pose[:, :2].T
-        out += (depth - self._pivot_depth)[..., None] * pose[:, 2]
-        out += pose[:, 3]
-        out *= weight[..., None]
-        return np.asarray(out, np.float32)
+        """Displacement by ``pose`` of a few points ``xy`` [..., 2] of the head."""
+        return np.asarray((xy @ pose[:, :2].T + depth[..., None] * pose[:, 2] + pose[:, 3]) * weight[..., None])
 
-    def skull(self, anchor: Floats, depth: float, pose: Floats) -> Floats:
-        """float32 [2, 3]: ``pose`` as an affine map of points near ``anchor`` at one depth (teeth)."""
+    def skull(self, depth: float, pose: Floats) -> Floats:
+        """float32 [2, 3]: ``pose`` as an affine map of points of the head behind the lips' ``depth`` (teeth)."""
         turn = pose[:, :2] + np.eye(2, dtype=np.float32)
-        behind = depth - BEHIND_LIPS * self._span - self._pivot_depth
-        move = pose[:, 3] + behind * pose[:, 2] - pose[:, :2] @ self._pivot
+        move = pose[:, 3] + (depth - BEHIND_LIPS * self._span) * pose[:, 2]
         return np.hstack([turn, move[:, None]]).astype(np.float32)
 
     def torso_at(self, xy: Floats) -> Floats:
@@ -109,17 +105,12 @@ class Body:
             fields[i, ..., 1] = -SHOULDER * self.face_height * bump * _smooth(0.1, 0.45, below)
         return fields
 
-    def breathed(self, torso: Floats, controls: Floats) -> Floats:
-        """Displacement of the points that ``torso_at`` was asked about."""
-        weights = controls[_TORSO]
-        moved = (weights @ torso.reshape(3, -1)).reshape(torso.shape[1:])
-        return np.asarray(moved, np.float32)
-
 
 _POSE = [index(name) for name in ("headPitch", "headYaw", "headRoll")]
 _PLACE = [index(name) for name in ("headX", "headY", "headZ")]
 _BREATH = index("breath")
-_TORSO = [_BREATH, index("shoulderLeft"), index("shoulderRight")]
+TORSO = (_BREATH, index("shoulderLeft"), index("shoulderRight"))
+"""Channels of ``Body.torso_at``, in its order."""
 
 
 def _smooth(start: float, end: float, x: Floats) -> Floats:

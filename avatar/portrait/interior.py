@@ -65,15 +65,10 @@ class Interior:
         self._lower_rest = float(anatomy.levels_lower[2][middle]) - self._contact_v
         self._parted = float(anatomy.rest_gap.max())
 
-    @property
-    def anchor(self) -> Floats:
-        """Middle of the upper lip's edge in the picture, pixels: what the skull's pose is taken at."""
-        return self._anchor
-
     def draw(
         self, aperture: Aperture, controls: Floats, skull: Floats, left: int, top: int, width: int, height: int
-    ) -> Floats:
-        """BGR float32 [height, width, 3] of the box at (left, top).
+    ) -> Pixels:
+        """BGR uint8 [height, width, 3] of the box at (left, top).
 
         ``skull``: float32 [2, 3], what the head's pose does to a point of the picture near the teeth.
         """
@@ -113,7 +108,7 @@ class Interior:
         if own is not None:
             near = 1.0 if own.bright else float(smoothstep(0.30, 0.0, open_by - self._parted))
             inside = own.sprite.over(inside, self._place(skull, 0.0, 0.0), left, top, near, np.full_like(lit, shy) if shy < 1 else None)
-        return inside
+        return np.clip(inside + 0.5, 0, 255).astype(np.uint8)
 
     def _place(self, skull: Floats, along: float, down: float) -> Floats:
         """float32 [2, 3]: sprite units (half mouth widths) to frame pixels."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.portrait.anatomy import CHART_COLUMNS, REACH, Anatomy
+from avatar.portrait.arrays import Floats, Pixels, fixed, resample_fixed
 from avatar.portrait.body import Body
 from avatar.portrait.interior import Aperture, Interior
 from avatar.portrait.lip_shapes import JAW_DROP, Level
 from avatar.portrait.warp import Charts, Grid
-
-Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 
 EDGE_PX = 1.7
 """Softness of the cut between lip and mouth's inside; a hard cut crawls."""
@@ -21,6 +18,10 @@ EDGE_PX = 1.7
 LEAK = 0.10
 """Share of a pixel that the two lips may leave uncovered before the inside shows: resampled maps err by
 that much, and a closed mouth must not glimmer."""
+
+HOLE_SLOPE = 1 / (255 * (1 - LEAK))
+HOLE_START = 1.0
+"""From the masks' sum (0..255) to how much of the inside shows: none from 1 - LEAK of full cover."""
 
 PASSES = 6
 
@@ -73,34 +74,39 @@ class Mouth:
             x0 + node * np.arange(-1, columns + 1, dtype=np.float32) + (node - 1) / 2,
             y0 + node * np.arange(-1, rows + 1, dtype=np.float32) + (node - 1) / 2,
         ), -1).astype(np.float32)  # fmt: skip
-        layers = []
+        width, height = columns * node, rows * node
+        # clip to the frame
+        left, top = max(x0, 0), max(y0, 0)
+        right, bottom = min(x0 + width, size), min(y0 + height, size)
+        if right <= left or bottom <= top:
+            return
+        here = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), -1).astype(np.float32)
+        inside = (slice(node + top - y0, node + bottom - y0), slice(node + left - x0, node + right - x0))
+        maps = []
         for layer, chart in (("upper", charts.upper), ("lower", charts.lower)):
             moved = self._source.displaced(controls, chart, layer, pose)
-            nodes = self._source.inverse(moved, at, PASSES)
-            width, height = columns * node, rows * node
-            dense = cv2.resize(nodes, ((columns + 2) * node, (rows + 2) * node), interpolation=cv2.INTER_LINEAR)
-            dense = np.ascontiguousarray(dense[node : node + height, node : node + width])
-            layers.append(dense)
-        x1, y1 = min(x0 + columns * node, size), min(y0 + rows * node, size)
-        left, top = max(x0, 0), max(y0, 0)
-        inside = (slice(top - y0, y1 - y0), slice(left - x0, x1 - x0))
-        maps = [cv2.convertMaps(np.ascontiguousarray(m[inside]), None, cv2.CV_16SC2) for m in layers]
-        upper = _sample(texture, maps[0])
-        lower = _sample(texture, maps[1])
-        over = _sample(self._upper_mask, maps[0]).astype(np.float32) * np.float32(1 / 255)
-        under = _sample(self._lower_mask, maps[1]).astype(np.float32) * np.float32(1 / 255)
-        covered = over + under
-        hole = np.clip((1 - LEAK - covered) * np.float32(1 / (1 - LEAK)), 0, 1)
-        lips = (1 - hole) / np.maximum(covered, 1e-3)
-        blend = upper * (over * lips)[..., None] + lower * (under * lips)[..., None]
-        if aperture.widest > 0.5 and hole.max() > 0:
-            skull = self._body.skull(self._interior.anchor, self._depth[0, len(self._inner) // 2], pose)
-            inside = self._interior.draw(aperture, controls, skull, left, top, x1 - left, y1 - top)
-            blend += inside * hole[..., None]
-        else:
-            rest = hole[..., None]
-            blend += lower * rest
-        out[top:y1, left:x1] = np.clip(blend + 0.5, 0, 255)
+            back = self._source.inverse(moved, at, PASSES)
+            dense = cv2.resize(back, None, fx=node, fy=node, interpolation=cv2.INTER_LINEAR)
+            maps.append(fixed(dense[inside] + here))
+        upper, lower = (resample_fixed(texture, each) for each in maps)
+        over = resample_fixed(self._upper_mask, maps[0]).astype(np.float32)
+        under = resample_fixed(self._lower_mask, maps[1]).astype(np.float32)
+        covered = cv2.add(over, under)
+        lips = cv2.blendLinear(upper, lower, over, under)
+        if aperture.widest > 0.5:
+            hole = np.clip(HOLE_START - covered * HOLE_SLOPE, 0, 1)
+            rows_open = np.flatnonzero(hole.max(1))
+            columns_open = np.flatnonzero(hole.max(0))
+            if len(rows_open):
+                area = (slice(rows_open[0], rows_open[-1] + 1), slice(columns_open[0], columns_open[-1] + 1))
+                skull = self._body.skull(float(self._depth[0, len(self._inner) // 2]), pose)
+                inner = self._interior.draw(
+                    aperture, controls, skull, left + int(columns_open[0]), top + int(rows_open[0]),
+                    area[1].stop - area[1].start, area[0].stop - area[0].start,
+                )  # fmt: skip
+                shown = np.ascontiguousarray(hole[area])
+                lips[area] = cv2.blendLinear(np.ascontiguousarray(lips[area]), inner, 1 - shown, shown)
+        out[top:bottom, left:right] = lips
 
     def _curves(self, lines: Floats, pose: Floats) -> tuple[Floats, Floats]:
         """The lips' inner edges in the frame, float32 [points, 2] each, from the picture's left to right."""
@@ -129,7 +135,3 @@ def lip_masks(anatomy: Anatomy, size: int) -> tuple[Pixels, Pixels]:
         distance = sign * (v - contact) * anatomy.half_mouth
         masks.append(np.clip(255 * (distance / EDGE_PX + 0.5) + 0.5, 0, 255).astype(np.uint8))
     return masks[0], masks[1]
-
-
-def _sample(picture: Pixels, maps: tuple[NDArray[np.int16], NDArray[np.uint16]]) -> Pixels:
-    return np.asarray(cv2.remap(picture, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)

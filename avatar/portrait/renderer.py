@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.errors import PersonaError
 from avatar.motion.motion import Motion
 from avatar.portrait.anatomy import measure
+from avatar.portrait.arrays import Floats, Pixels, fixed, resample_fixed
 from avatar.portrait.body import Body
 from avatar.portrait.controls import clean
 from avatar.portrait.eyes import Eyes
@@ -18,9 +18,6 @@ from avatar.portrait.mouth import Mouth
 from avatar.portrait.rig import Rig
 from avatar.portrait.shading import Shading
 from avatar.portrait.warp import Grid, charts
-
-Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 
 NODES = {"portrait": 64, "half-body": 128}
 """Points of the displacement grid across the frame: a sixteenth of the eye span apart or less."""
@@ -55,7 +52,7 @@ class PortraitRenderer:
             )
         self.width = self.height = size
         frame = cut(picture_bgr, rig.points, size, framing)
-        anatomy = measure(frame.points, rig.lip_line)
+        self._anatomy = anatomy = measure(frame.points, rig.lip_line)
         self._body = Body(anatomy)
         self._lips = LipShapes(anatomy)
         self._picture = frame.pixels
@@ -81,16 +78,14 @@ class PortraitRenderer:
         self._eyes.paint(self._texture, controls)
         self._shading.paint(self._texture, controls)
         lines, gap = self._lips.lines(controls)
-        mouth_charts = charts(lines)
+        mouth_charts = charts(lines, self._anatomy)
         pose = self._body.pose(controls)
         moved = self._grid.displaced(controls, mouth_charts.both, "lower", pose)
-        source = self._grid.inverse(moved, self._grid.xy, PASSES) - self._grid.xy
+        source = self._grid.inverse(moved, self._grid.xy, PASSES)
         step, size = self._step, self.width
         dense = cv2.resize(source, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
         np.add(dense[step:-step, step:-step], self._identity, out=self._map)
-        maps = cv2.convertMaps(self._map, None, cv2.CV_16SC2)
-        out = np.empty((size, size, 3), np.uint8)
-        cv2.remap(self._texture, *maps, cv2.INTER_LINEAR, dst=out, borderMode=cv2.BORDER_REPLICATE)
+        out = resample_fixed(self._texture, fixed(self._map))
         if lines.any():
             self._mouth.draw(out, self._texture, controls, lines, gap, mouth_charts, pose)
         return out

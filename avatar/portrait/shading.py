@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from avatar.portrait.anatomy import Anatomy
@@ -36,11 +37,10 @@ class Shading:
         shapes = _shapes(anatomy, u, v)
         border = np.minimum.reduce([x - left, right - 1 - x, y - top, bottom - 1 - y]) if x.size else x
         fade = np.clip(border / max(1.0, 0.2 * anatomy.half_mouth), 0, 1)
-        self._base = frame[self._where].astype(np.float32).reshape(-1)
+        self._base = frame[self._where].astype(np.float32)
         light = np.stack([shapes[name] * fade for name in SHAPES])
-        self._deltas = (light[..., None] * SKIN_SHADE * frame[self._where]).reshape(len(SHAPES), -1).astype(np.float32)
+        self._deltas = (light[..., None] * SKIN_SHADE * frame[self._where]).astype(np.float32)
         self._shown = np.zeros(len(SHAPES), np.intp)
-        self._buffer = np.empty_like(self._base)
 
     def paint(self, texture: Pixels, controls: Floats) -> None:
         """Shade ``texture``, whatever was painted there before."""
@@ -49,14 +49,10 @@ class Shading:
         if np.array_equal(steps, self._shown):
             return
         self._shown = steps
-        active = np.flatnonzero(steps)
-        shaded = self._buffer
-        np.matmul((steps[active] / STEPS).astype(np.float32), self._deltas[active], out=shaded)
-        shaded += self._base
-        shaded += 0.5
-        np.clip(shaded, 0, 255, out=shaded)
-        area = texture[self._where]
-        area[...] = shaded.reshape(area.shape)
+        shaded = self._base
+        for i in np.flatnonzero(steps):
+            shaded = cv2.scaleAdd(self._deltas[i], steps[i] / STEPS, shaded)
+        texture[self._where] = cv2.convertScaleAbs(shaded)
 
 
 def _parts(**channels: float) -> list[tuple[int, float]]:

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.portrait.anatomy import CHART_COLUMNS, REACH, Anatomy
-from avatar.portrait.body import Body
+from avatar.portrait.arrays import Floats, resample
+from avatar.portrait.body import TORSO, Body
 from avatar.portrait.brows import upper_face_basis
 from avatar.portrait.lip_shapes import Level
-
-Floats = NDArray[np.float32]
 
 CHART_STEPS = 4
 """Rows of a chart between two levels: the cubic through the levels is read linearly from these."""
@@ -24,7 +22,7 @@ CHART_LEVELS = 8
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """Displacements in mouth coordinates, float32 [rows, CHART_COLUMNS, 2] (along, down).
+    """Displacements in pixels of the frame over mouth coordinates, float32 [rows, CHART_COLUMNS, 2].
 
     ``upper`` treats everything below the contact line as upper lip, ``lower`` the reverse, ``both`` is for
     places where they agree.
@@ -35,9 +33,10 @@ class Charts:
     both: Floats
 
 
-def charts(lines: Floats) -> Charts:
+def charts(lines: Floats, anatomy: Anatomy) -> Charts:
     """Spread level displacements (``LipShapes.lines``) between the levels."""
-    nose, upper_edge, uc, lc, lower_edge, fold, jaw = (lines[level] for level in Level)
+    axes = np.stack([anatomy.along, anatomy.down]) * anatomy.half_mouth
+    nose, upper_edge, uc, lc, lower_edge, fold, jaw = lines @ axes.astype(np.float32)
     still = np.zeros_like(nose)
     rows = np.stack(
         [
@@ -48,6 +47,7 @@ def charts(lines: Floats) -> Charts:
     )
     dense = np.tensordot(_DENSIFY, rows.reshape(3, CHART_LEVELS, -1), (1, 1))  # [rows, 3, columns * 2]
     dense = np.ascontiguousarray(dense.transpose(1, 0, 2)).reshape(3, -1, CHART_COLUMNS, 2)
+    dense[:, :, [0, -1]] = 0  # beyond REACH nothing moves
     return Charts(dense[0], dense[1], dense[2])
 
 
@@ -95,41 +95,39 @@ class Grid:
             "upper": _chart_position(anatomy, anatomy.levels_upper, u, v),
             "lower": _chart_position(anatomy, anatomy.levels_lower, u, v),
         }
-        self._inside = (np.abs(u) < REACH).astype(np.float32)[..., None]
-        self._axes = (np.stack([anatomy.along, anatomy.down]) * anatomy.half_mouth).astype(np.float32)
         self._upper_face = upper_face_basis(anatomy, self.xy)
-        self._names = self._upper_face.columns
-        self._flat = self._upper_face.fields.reshape(len(self._names), -1)
-        self._weight, self._depth = body.head_at(self.xy)
-        self._body = body
+        weight, depth = body.head_at(self.xy)
+        self._weight = np.ascontiguousarray(np.repeat(weight[..., None], 2, -1))
+        self._places = np.ascontiguousarray(np.dstack([self.xy, depth]))
         self._torso = body.torso_at(self.xy)
+        self._still = np.zeros((rows, columns, 1), np.float32)
 
     def displaced(self, controls: Floats, chart: Floats, layer: str, pose: Floats) -> Floats:
-        """Displacement of every point, float32 [rows, columns, 2] pixels."""
-        moved = cv2.remap(chart, self._chart_at[layer], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        moved = (moved * self._inside) @ self._axes
-        weights = controls[self._names]
-        active = np.flatnonzero(weights)
-        if len(active):
-            moved += (weights[active] @ self._flat[active]).reshape(moved.shape)
-        moved += self._body.turned(self.xy + moved, self._depth, self._weight, pose)
-        moved += self._body.breathed(self._torso, controls)
+        """Displacement of every point, float32 [rows, columns, 2] pixels; ``pose`` as from ``Body.pose``."""
+        moved = resample(chart, self._chart_at[layer])
+        for i, field in zip(self._upper_face.columns, self._upper_face.fields, strict=True):
+            if controls[i]:
+                cv2.scaleAdd(field, float(controls[i]), moved, dst=moved)
+        places = cv2.add(self._places, np.dstack([moved, self._still]))
+        turned = cv2.transform(places, pose)
+        moved += cv2.multiply(turned, self._weight, dst=turned)
+        for i, field in zip(TORSO, self._torso, strict=True):
+            if controls[i]:
+                cv2.scaleAdd(field, float(controls[i]), moved, dst=moved)
         return np.asarray(moved, np.float32)
 
     def inverse(self, displacement: Floats, at: Floats, passes: int) -> Floats:
-        """Where each output pixel ``at`` [..., 2] comes from: p with p + D(p) = at, by fixed point.
+        """Where each output pixel ``at`` [..., 2] comes from, less ``at``: p - at with p + D(p) = at.
 
-        Converges where neighbouring displacements differ by less than their distance; five passes leave
-        under 0.1 px for speech and small turns.
+        By fixed point, which converges where neighbouring displacements differ by less than their distance.
         """
-        scale = np.float32(1 / self.step)
-        source = at
+        scale = 1 / self.step
+        steps = displacement * np.float32(scale)  # everything in points of the grid
+        goal = (at - self.origin) * np.float32(scale)
+        source = goal
         for _ in range(passes):
-            where = (source - self.origin) * scale
-            source = at - cv2.remap(
-                displacement, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
-        return source
+            source = cv2.subtract(goal, resample(steps, source))
+        return np.asarray(cv2.scaleAdd(goal, -1.0, source) * np.float32(self.step), np.float32)
 
 
 def _chart_position(anatomy: Anatomy, levels: Floats, u: Floats, v: Floats) -> Floats:
