@@ -35,7 +35,7 @@ class Body:
         self._gaze = Gaze(stream("gaze"))
         self._head = Head(stream("head"), np.random.default_rng([abs(seed), 1]))
         self._breathing = Breathing(stream("breathing"))
-        self._expression = Expression(stream("expression"))
+        self._expression = Expression(stream("expression"), np.random.default_rng([abs(seed), 2]))
         self._gestures = Gestures()
 
     def gesture(self, gesture: Gesture, strength: float) -> None:
@@ -87,10 +87,13 @@ class Body:
         for side in ("Left", "Right"):
             index = _I["mouthSmile" + side]
             row[index] = min(float(row[index]) + smile, 1.0)
+            index = _I["mouthPress" + side]
+            row[index] = min(float(row[index]) + expression.press, 1.0)
             row[_I["cheekSquint" + side]] = 0.6 * smile
             row[_I["eyeSquint" + side]] = 0.35 * smile
             row[_I["browOuterUp" + side]] = min(expression.brow_outer + 0.8 * gestures.brows, 1.0)
             row[_I["browDown" + side]] = expression.brow_down
+        row[_I["mouthRollLower"]] = min(float(row[_I["mouthRollLower"]]) + 0.6 * expression.press, 1.0)
         row[_I["browInnerUp"]] = min(expression.brow_inner + gestures.brows, 1.0)
 
 

@@ -29,6 +29,9 @@ _SHORTEST_BOUT_S = 0.5
 _TURN_START_AVERTS = 0.6
 """Turns begin averted and end with direct gaze (Ho, Foulsham & Kingstone 2015)."""
 
+_LONGEST_STARE_S = 2.4
+"""A longer aversion wanders on to somewhere else: nobody stares at one point beside the other."""
+
 _SCAN_S = 0.9
 _SCAN_DEG = 1.0
 """A fixation moves between the other's eyes and mouth: about a degree each way at conversation distance."""
@@ -63,6 +66,7 @@ class Gaze:
         self._aim = (0.0, 0.0)
         self._scan = (0.0, 0.0)
         self._scan_left_s = 0.3
+        self._stare_left_s = 0.0
         self._from = (0.0, 0.0)
         self._to = (0.0, 0.0)
         self._since_s = 1.0
@@ -75,6 +79,7 @@ class Gaze:
     def step(self, scene: Scene) -> None:
         self.shifted = False
         self._left_s -= FRAME_S
+        self._stare_left_s -= FRAME_S
         self._scan_left_s -= FRAME_S
         if scene.turn_ends:
             if not self.mutual:
@@ -87,6 +92,8 @@ class Gaze:
                 self._avert(scene.activity)
             else:
                 self._look_at_person()
+        elif not self.mutual and self._stare_left_s <= 0:
+            self._aim_aside(scene.activity)
         if self._scan_left_s <= 0:
             self._rescan()
         self._move()
@@ -112,13 +119,18 @@ class Gaze:
         share = MUTUAL_SHARE[activity]
         self.mutual = False
         self._left_s = self._bout(MUTUAL_BOUT_S * (1.0 - share) / share)
+        self._aim_aside(activity)
+
+    def _aim_aside(self, activity: Activity) -> None:
+        self._stare_left_s = self._rng.uniform(0.8, _LONGEST_STARE_S)
         self._aim = self._direction(activity)
         self._scan = (0.0, 0.0)
         self._saccade()
 
     def _direction(self, activity: Activity) -> tuple[float, float]:
         size = min(5.0 + self._rng.expovariate(1 / 2.5), 15.0)
-        side = self._rng.choice((-1.0, 1.0))
+        keeps = self._aim[0] != 0.0 and self._rng.random() < 0.7  # wandering on stays on its side, mostly
+        side = math.copysign(1.0, self._aim[0]) if keeps else self._rng.choice((-1.0, 1.0))
         if activity is Activity.THINKING:
             angle = math.radians(self._rng.uniform(25.0, 65.0))  # up and aside
         elif activity is Activity.LISTENING:

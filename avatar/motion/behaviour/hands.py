@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from avatar.motion.behaviour.curves import ease
 
-HAND_LENGTH = 0.16
-"""Wrist to middle fingertip, share of the canvas: about a face's height in a half-body framing."""
+HAND_LENGTH = 0.2
+"""Wrist to middle fingertip, share of the canvas, where a face is about as high (EchoMimicV2's framing)."""
 
 # Lengths in units of the hand: wrist to knuckle, then the three finger bones (human proportions).
 _FINGERS = (
@@ -63,7 +63,6 @@ def placed(shape: NDArray[np.float64], wrist: tuple[float, float], turn_deg: flo
 
 
 def _between(a: tuple[float, float], b: tuple[float, float], x: float) -> tuple[float, float]:
-    x = ease(x)
     return a[0] + (b[0] - a[0]) * x, a[1] + (b[1] - a[1]) * x
 
 

@@ -32,7 +32,8 @@ _ACCENT_LEAD_MS = 40.0
 """A nod's apex tends to precede the accent it goes with."""
 _ACCENT_DEG = 1.5
 _ACCENT_GAP_S = 0.55
-_ACCENT_CHANCE = 0.7
+_ACCENT_LEAST, _ACCENT_CERTAIN = 0.75, 1.35
+"""Prominences between which an accent is ever more likely nodded: a head that marks every syllable is a metronome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ class Head:
         if scene.moment is None:
             return
         for accent, due_ms in scene.moment.accents:
-            if self._since_accent_s < _ACCENT_GAP_S or self._rng.random() > _ACCENT_CHANCE:
+            likely = (accent.prominence - _ACCENT_LEAST) / (_ACCENT_CERTAIN - _ACCENT_LEAST)
+            if self._since_accent_s < _ACCENT_GAP_S or self._rng.random() > likely:
                 continue
             self._since_accent_s = 0.0
             wait_ms = due_ms - _ACCENT_LEAD_MS - _ACCENT_RISE_S * 1000

@@ -145,12 +145,13 @@ def contact_frames(
 
 def enforce(mouth: NDArray[np.float32], sealed: NDArray[np.bool_], touching: NDArray[np.bool_]) -> None:
     """Make contacts exact, in place: after any blending, sealed frames are sealed."""
-    mouth[touching, ROLL_LOWER] = np.maximum(mouth[touching, ROLL_LOWER], 0.5)
-    mouth[touching, JAW] = np.minimum(mouth[touching, JAW], 0.14)
-    mouth[touching, SEAL] = np.clip(mouth[touching, SEAL], 0.3, 0.45)
-    mouth[touching, UPPER] = np.maximum(mouth[touching, UPPER], 0.16)
+    mouth[touching, ROLL_LOWER] = np.maximum(mouth[touching, ROLL_LOWER], 0.65)
+    mouth[touching, JAW] = np.minimum(mouth[touching, JAW], 0.18)
+    mouth[touching, SEAL] = np.clip(mouth[touching, SEAL], 0.15, 0.35)
+    mouth[touching, UPPER] = np.maximum(mouth[touching, UPPER], 0.35)
     mouth[touching, LOWER] = 0.0
     mouth[touching, FUNNEL] = np.minimum(mouth[touching, FUNNEL], 0.08)
     mouth[sealed, SEAL] = 1.0
+    mouth[sealed, JAW] = np.maximum(mouth[sealed, JAW], 0.04)  # a seal is relative to the jaw: leave it something to seal
     mouth[sealed, PRESS] = np.maximum(mouth[sealed, PRESS], 0.2)
     mouth[sealed, ROLL_UPPER] = np.maximum(mouth[sealed, ROLL_UPPER], 0.1)

@@ -76,15 +76,15 @@ _CONSONANTS: dict[Place, tuple[dict[int, float], tuple[float, ...]]] = {
         (0.55, 5.0, 0.12, 0.2, 3.0, 0.05),
     ),
     Place.LABIODENTAL: (
-        {JAW: 0.09, SEAL: 0.35, ROLL_LOWER: 0.55, UPPER: 0.2},
+        {JAW: 0.14, SEAL: 0.2, ROLL_LOWER: 0.75, UPPER: 0.45},
         (0.9, 2.5, 0.25, 0.35, 4.0, 0.05),
     ),
     Place.DENTAL: ({JAW: 0.17, LOWER: 0.14, UPPER: 0.06, TONGUE: 0.95}, (0.6, 1.0, 0.15, 0.25, 0.9, 3.0)),
     Place.ALVEOLAR: ({JAW: 0.15, LOWER: 0.08, TONGUE: 0.85}, (0.5, 1.0, 0.1, 0.15, 0.5, 3.0)),
     # The jaw must rise for a sibilant whatever is around it (Mooshammer et al. 2007).
-    Place.SIBILANT: ({JAW: 0.07, SPREAD: 0.24, LOWER: 0.16, UPPER: 0.08}, (2.2, 1.0, 0.22, 0.6, 1.2, 0.4)),
+    Place.SIBILANT: ({JAW: 0.08, SPREAD: 0.28, LOWER: 0.28, UPPER: 0.14}, (2.2, 1.0, 0.22, 0.6, 1.2, 0.4)),
     Place.POSTALVEOLAR: (
-        {JAW: 0.09, FUNNEL: 0.38, PUCKER: 0.2, LOWER: 0.1, UPPER: 0.1},
+        {JAW: 0.09, FUNNEL: 0.45, PUCKER: 0.32, LOWER: 0.12, UPPER: 0.12},
         (2.0, 1.0, 1.1, 0.7, 1.0, 0.4),
     ),
     # Mandarin's zh ch sh r round the lips less than English sh; j q x not at all (Lin 2007).
@@ -143,8 +143,8 @@ def _vowel(vowel: Vowel) -> Viseme:
     target[FUNNEL] = vowel.rounded * (0.22 + 0.5 * vowel.open)
     unrounded = 1.0 - vowel.rounded
     target[SPREAD] = unrounded * frontness * (0.12 + 0.4 * closeness)
-    target[LOWER] = unrounded * (0.07 + 0.12 * frontness)
-    target[UPPER] = unrounded * 0.07 * frontness
+    target[LOWER] = unrounded * (0.07 + 0.18 * frontness)
+    target[UPPER] = unrounded * 0.1 * frontness
     strength = _array(_VOWEL_STRENGTH)
     if vowel.rounded:
         strength[2] = 1.2 + 0.8 * vowel.rounded

@@ -75,7 +75,7 @@ def test_a_closure_shorter_than_a_frame_is_never_missed(length_ms: float, lead_m
 def test_f_and_v_touch_the_teeth(symbols: list[tuple[str, float]]) -> None:
     chunk = spoken(symbols)
     values = speak(chunk)
-    tucked = values[:, INDEX["mouthRollLower"]] >= 0.5 - 1e-6
+    tucked = values[:, INDEX["mouthRollLower"]] >= 0.65 - 1e-6
     for phoneme in chunk.phonemes or ():
         if phoneme.symbol in ("f", "v"):
             assert tucked[around(phoneme, len(values))].any(), phoneme
