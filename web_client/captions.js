@@ -177,8 +177,8 @@ export class Captions {
   #finish(id, { text, role, interrupted = false }) {
     const known = this.#items.get(id);
     if (!known && typeof text !== 'string') return;
-    const change = { final: true, interrupted, ...(typeof text === 'string' ? { text: text.trim() } : {}) };
-    this.#change(id, known?.role ?? role ?? 'user', change);
+    const whole = typeof text === 'string' ? text : known?.text ?? '';
+    this.#change(id, known?.role ?? role ?? 'user', { final: true, interrupted, text: whole.trim() });
   }
 
   /** @param {string} id @param {'user' | 'assistant'} role @param {Partial<Caption>} change */

@@ -3,7 +3,7 @@
 /**
  * @typedef {object} Quality
  * @property {number | null} rttMs round trip of the media path
- * @property {number} framesPerSecond decoded
+ * @property {number | null} framesPerSecond decoded; null before the first second is over
  * @property {number} kbps received, sound and picture
  * @property {number} lossRatio 0 to 1, of packets since the last look
  * @property {number} audioDelayMs mean time that sound waited in the jitter buffer since the last look
@@ -47,7 +47,7 @@ export function readStats(report, before, nowMs) {
   const share = (/** @type {number} */ part, /** @type {number} */ whole) => (whole > 0 ? part / whole : 0);
   const measured = {
     rttMs: typeof pair.currentRoundTripTime === 'number' ? pair.currentRoundTripTime * 1000 : null,
-    framesPerSecond: video.framesPerSecond ?? 0,
+    framesPerSecond: video.framesPerSecond ?? null,
     kbps: seconds > 0 ? (since('bytes') * 8) / 1000 / seconds : 0,
     lossRatio: share(since('lost'), since('lost') + since('packets')),
     audioDelayMs: share(since('audioDelay'), since('audioEmitted')) * 1000,
@@ -65,7 +65,8 @@ export function readStats(report, before, nowMs) {
  */
 function rate({ rttMs, lossRatio, concealedRatio, framesPerSecond }) {
   const rtt = rttMs ?? 0;
-  if (rtt > 400 || lossRatio > 0.08 || concealedRatio > 0.08 || framesPerSecond < 12) return 'poor';
-  if (rtt > 200 || lossRatio > 0.02 || concealedRatio > 0.02 || framesPerSecond < 20) return 'fair';
+  const frames = framesPerSecond ?? 25;
+  if (rtt > 400 || lossRatio > 0.08 || concealedRatio > 0.08 || frames < 12) return 'poor';
+  if (rtt > 200 || lossRatio > 0.02 || concealedRatio > 0.02 || frames < 20) return 'fair';
   return 'good';
 }

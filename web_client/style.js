@@ -68,7 +68,7 @@ video { opacity: 0; transition: opacity .35s; }
 .captions p.mine { color: #dfe8e5; background: rgb(14 19 18 / .55); font-style: italic; }
 .stage { container-type: inline-size; }
 
-.cover { position: absolute; inset: 0; z-index: 3; display: flex; flex-direction: column; align-items: center; justify-content: flex-end; gap: 10px; padding: 24px; background: linear-gradient(to top, rgb(12 18 16 / .74), rgb(12 18 16 / .32) 24%, transparent 46%); transition: opacity .3s; }
+.cover { position: absolute; inset: 0; z-index: 3; display: flex; flex-direction: column; align-items: center; justify-content: flex-end; gap: 4px; padding: 14px; background: linear-gradient(to top, rgb(12 18 16 / .74), rgb(12 18 16 / .32) 24%, transparent 46%); transition: opacity .3s; }
 .start { display: inline-flex; align-items: center; justify-content: center; gap: 10px; min-height: 60px; padding: 0 30px 0 8px; border-radius: 99px; background: #fff; color: #15211e; font-size: 18px; font-weight: 620; box-shadow: 0 12px 36px rgb(0 0 0 / .34); transition: transform .15s, box-shadow .15s; }
 .start svg { width: 44px; height: 44px; padding: 11px; border-radius: 50%; background: var(--dh-accent, #17695f); color: var(--dh-on-accent, #fff); }
 .start:hover { transform: translateY(-2px); box-shadow: 0 16px 44px rgb(0 0 0 / .4); } .start:active { transform: none; }

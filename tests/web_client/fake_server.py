@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import mimetypes
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -63,8 +64,11 @@ class FakeCall:
         heard: set when sound above silence has come from the page.
     """
 
-    def __init__(self, peer: RTCPeerConnection, session: dict[str, Any], authorization: str | None) -> None:
+    def __init__(
+        self, peer: RTCPeerConnection, session: dict[str, Any], authorization: str | None, *, video: bool
+    ) -> None:
         self.peer = peer
+        self._video = video
         self.session = session
         self.authorization = authorization
         self.received: list[dict[str, Any]] = []
@@ -83,6 +87,7 @@ class FakeCall:
         channel.on("message", self._receive)
         self.opened.set()
         self.send("session.created", session={"type": "realtime"})
+        self.send("avatar.persona", name="helen", display_name="Helen", picture=self._video)
 
     def _receive(self, text: str) -> None:
         event = json.loads(text)
@@ -133,13 +138,18 @@ class FakeServer:
     calls: all so far.
     refusals: answers for the next calls, taken from the front: (status, JSON body, headers).
     pages: HTML by path, beside the files of ``web_client``.
+    policy: Content-Security-Policy of those pages.
     """
 
-    def __init__(self, picture: np.ndarray | None = None, thumbnails: dict[str, Path] | None = None) -> None:
+    def __init__(
+        self, picture: np.ndarray | None = None, thumbnails: dict[str, Path] | None = None, *, video: bool = True
+    ) -> None:
         self.calls: list[FakeCall] = []
         self.refusals: list[tuple[int, dict[str, Any], dict[str, str]]] = []
         self.pages: dict[str, str] = {}
+        self.policy = CONTENT_SECURITY_POLICY
         self.url = ""
+        self._video = video
         self._picture = np.full((256, 256, 3), (40, 120, 110), np.uint8) if picture is None else picture
         self._thumbnails = thumbnails or {}
         self._news = asyncio.Event()
@@ -185,10 +195,11 @@ class FakeServer:
             return JSONResponse(body, status, headers={**headers, **_cors(request)})
         form = await request.form()
         peer = RTCPeerConnection()
-        call = FakeCall(peer, json.loads(str(form["session"])), request.headers.get("authorization"))
+        call = FakeCall(peer, json.loads(str(form["session"])), request.headers.get("authorization"), video=self._video)
         await peer.setRemoteDescription(RTCSessionDescription(str(form["sdp"]), "offer"))
         peer.addTrack(AudioStreamTrack())
-        peer.addTrack(Still(self._picture))
+        if self._video:
+            peer.addTrack(Still(self._picture))
         await peer.setLocalDescription(await peer.createAnswer())
         self.calls.append(call)
         self._news.set()
@@ -203,7 +214,7 @@ class FakeServer:
     async def _file(self, request: Request) -> Response:
         name = request.path_params["path"] or "index.html"
         if name in self.pages:
-            return HTMLResponse(self.pages[name], headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+            return HTMLResponse(self.pages[name], headers={"Content-Security-Policy": self.policy})
         path = (WEB_CLIENT / name).resolve()
         if not path.is_relative_to(WEB_CLIENT) or not path.is_file():
             return Response(status_code=404)
@@ -223,18 +234,16 @@ def _cors(request: Request) -> dict[str, str]:
 @asynccontextmanager
 async def serving(fake: FakeServer) -> AsyncIterator[FakeServer]:
     """Serve on a free port of the loopback interface."""
+    listener = socket.create_server(("127.0.0.1", 0))  # whoever connects before uvicorn is ready waits in its queue
+    fake.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(
-        uvicorn.Config(fake.app, port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=2)
+        uvicorn.Config(fake.app, log_level="error", lifespan="off", timeout_graceful_shutdown=2)
     )
-    task = asyncio.create_task(server.serve())
-    try:
-        async with asyncio.timeout(10):
-            while not server.started:
-                await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        fake.url = f"http://127.0.0.1:{port}"
-        yield fake
-    finally:
-        await fake.close()
-        server.should_exit = True
-        await task
+    with listener:
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield fake
+        finally:
+            server.should_exit = True  # first: a page whose call is dropped would call again
+            await task
+            await fake.close()

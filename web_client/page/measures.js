@@ -49,7 +49,7 @@ export function showQuality(quality, t) {
   /** @type {[StringKey, string][]} */
   const facts = [
     ['rtt', ms(quality.rttMs)],
-    ['fps', quality.framesPerSecond.toFixed(0)],
+    ['fps', quality.framesPerSecond?.toFixed(0) ?? '–'],
     ['size', quality.size || '–'],
     ['kbps', `${quality.kbps.toFixed(0)} kbit/s`],
     ['loss', percent(quality.lossRatio)],
