@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,8 @@ CHUNK_SAMPLES = SPEECH_RATE_HZ // 2
 
 _ESTIMATED_DURATION = frozenset({"mp3", "aac", "amr", "ac3", "eac3", "dts", "loas"})
 """Containers that do not state their duration: FFmpeg guesses from the bit rate; a difference proves nothing."""
+_PLAYLISTS = frozenset({"hls", "applehttp", "dash", "concat", "imf", "rtsp", "sdp", "webm_dash_manifest"})
+"""Formats that hold no sound but name where it is; FFmpeg would go and fetch it, and try again for minutes."""
 _MISSING_SECONDS = 1.0
 _MISSING_SHARE = 0.02
 """Less than both may be missing without a word: encoders' padding, rounded headers."""
@@ -55,9 +58,11 @@ class SoundFile:
         if path.stat().st_size == 0:
             raise MediaFileError(f"{path} is empty (0 bytes).", code="file_empty")
         try:
-            # "file:" and the list of protocols: a name or a playlist must not reach for the network
+            # "file:" and the lists: neither a name nor a playlist may reach for other files or the network
             container = av.open(
-                f"file:{path.absolute()}", metadata_errors="replace", options={"protocol_whitelist": "file"}
+                f"file:{path.absolute()}",
+                metadata_errors="replace",
+                options={"protocol_whitelist": "file", "format_whitelist": _formats()},
             )
         except PermissionError:
             raise MediaFileError(f"{path} may not be read by this user.", code="file_missing") from None
@@ -170,6 +175,12 @@ class SoundFile:
                 f"{_clock(seconds)}. Copy or download it again.",
                 code="sound_damaged",
             )
+
+
+@cache
+def _formats() -> str:
+    names = {name for entry in av.formats_available for name in entry.split(",")}
+    return ",".join(sorted(names - _PLAYLISTS))
 
 
 def _samples(frames: list[Any]) -> Iterator[NDArray[np.int16]]:

@@ -32,7 +32,8 @@ def test_it_lies_in_its_corner(size: tuple[int, int], corner: Corner) -> None:
     middle_x, middle_y = (columns.min() + columns.max()) / 2, (rows.min() + rows.max()) / 2
     assert (middle_x < width / 2) == corner.endswith("left")
     assert (middle_y < height / 2) == corner.startswith("top")
-    assert 0 < rows.min() and rows.max() < height - 1 and 0 < columns.min() and columns.max() < width - 1
+    assert rows.min() > 0 and rows.max() < height - 1
+    assert columns.min() > 0 and columns.max() < width - 1
 
 
 @pytest.mark.parametrize("ground", [0, 90, 128, 255])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from avatar.errors import PhotoRefused
 from avatar.landmarks import Landmarks
 from avatar.persona import Persona
-from avatar.photo_check import PROPORTIONS, check_face, choose_face, is_person, measure
+from avatar.photo_check import PROPORTIONS, Finder, check_face, choose_face, is_person, measure
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_light_and_focus(picture: NDArray[np.uint8], helen_face: Landmarks) -> N
     assert "blurred" in check_face(blurred, helen_face)[0]
 
 
-def steady(face: Landmarks, jitter: float = 0.0):  # type: ignore[no-untyped-def]
+def steady(face: Landmarks, jitter: float = 0.0) -> Finder:
     """A finder that finds ``face`` again in the copies that ``is_person`` asks for, give or take ``jitter``."""
     rng = np.random.default_rng(3)
     turns = iter([(10, 0.9), (-10, 0.9), (0, 0.75)] * 9)
@@ -137,9 +137,9 @@ def test_people_are_told_from_what_merely_resembles_them(picture: NDArray[np.uin
 
 
 def test_choosing_the_face(picture: NDArray[np.uint8], helen_face: Landmarks) -> None:
-    def choose(faces: list[Landmarks], finder=steady(helen_face)) -> str | Landmarks:  # type: ignore[no-untyped-def]
+    def choose(faces: list[Landmarks], jitter: float = 0.0) -> str | Landmarks:
         try:
-            return choose_face(picture, faces, finder)
+            return choose_face(picture, faces, steady(helen_face, jitter))
         except PhotoRefused as error:
             return error.code
 
@@ -149,4 +149,4 @@ def test_choosing_the_face(picture: NDArray[np.uint8], helen_face: Landmarks) ->
     assert choose([helen_face]) is helen_face
     assert choose([helen_face, poster]) is helen_face, "a picture on the wall"
     assert choose([helen_face, neighbour]) == "several_faces"
-    assert choose([helen_face], steady(helen_face, 0.1)) == "not_a_person"
+    assert choose([helen_face], jitter=0.1) == "not_a_person"
