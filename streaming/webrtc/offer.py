@@ -16,6 +16,8 @@ from streaming.errors import NegotiationFailed
 
 MAX_OFFER_BYTES = 100_000
 """Chromium's offer of sound, picture and data is 7 kB; with every candidate of a busy laptop 20 kB."""
+MAX_LINES = 1500
+"""Seven times Chromium's. The parser looks at every codec for every line of feedback."""
 MAX_MEDIA = 8
 MAX_CANDIDATES = 64
 CODECS = ("VP8", "H264")
@@ -54,14 +56,16 @@ def read_offer(sdp: str) -> Offer:
     """
     if len(sdp) > MAX_OFFER_BYTES:
         raise NegotiationFailed(f"The SDP offer has {len(sdp)} bytes; at most {MAX_OFFER_BYTES} are read.")
+    if sdp.count("\n") > MAX_LINES:
+        raise NegotiationFailed(f"The SDP offer has over {MAX_LINES} lines.")
     if not sdp.startswith("v=0"):
         raise NegotiationFailed("This is no SDP offer: it does not begin with 'v=0'.")
     try:
-        description = SessionDescription.parse(sdp)
-    except Exception as error:  # the parser has no error of its own: it asserts, indexes and converts
+        return _read(SessionDescription.parse(sdp))
+    except NegotiationFailed:
+        raise
+    except Exception as error:  # aiortc's parser has no error of its own: it asserts, indexes and converts
         raise NegotiationFailed(f"The SDP offer is malformed ({type(error).__name__}: {error}).") from error
-    description.type = "offer"
-    return _read(description)
 
 
 def _read(description: SessionDescription) -> Offer:

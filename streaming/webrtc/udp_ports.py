@@ -37,7 +37,7 @@ class UdpPorts:
 def listen_on(connection: Connection, ports: UdpPorts) -> None:
     """Make ``connection``, which must not have gathered candidates, use ``ports``."""
 
-    async def gather(component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:  # noqa: ASYNC109
+    async def gather(component: int, addresses: list[str], timeout: float = 5) -> list[Candidate]:  # noqa: ASYNC109
         protocols = [
             protocol
             for address in addresses or ["127.0.0.1"]  # a machine without a network still serves itself
@@ -112,29 +112,19 @@ async def _ask_servers(
     gather: Callable[..., Awaitable[list[Candidate]]],
 ) -> list[Candidate]:
     """What STUN sees us as (IPv4), and what TURN relays for us; less whatever does not answer in time."""
-    asked: list[asyncio.Task[list[Candidate]]] = []
+    asked: list[Awaitable[list[Candidate]]] = []
     if connection.stun_server is not None:
         asked += [
-            asyncio.create_task(_reflexive(protocol, connection.stun_server))
+            asyncio.wait_for(_reflexive(protocol, connection.stun_server), GATHER_TIMEOUT_S)
             for protocol in protocols
             if ipaddress.ip_address(protocol.local_candidate.host).version == 4
         ]
     if connection.turn_server is not None:
-        asked.append(asyncio.create_task(_relayed(gather, component)))
-    if not asked:
-        return []
-    done, late = await asyncio.wait(asked, timeout=GATHER_TIMEOUT_S)
-    for task in late:
-        task.cancel()
-    if late:
-        await asyncio.wait(late)
-    return [candidate for task in done if task.exception() is None for candidate in task.result()]
+        asked.append(gather(component, [], GATHER_TIMEOUT_S))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    return [c for answer in answers if not isinstance(answer, BaseException) for c in answer]
 
 
 async def _reflexive(protocol: StunProtocol, server: tuple[str, int]) -> list[Candidate]:
     candidate, _ = await server_reflexive_candidate(protocol, server)
     return [candidate]
-
-
-async def _relayed(gather: Callable[..., Awaitable[list[Candidate]]], component: int) -> list[Candidate]:
-    return await gather(component, [])

@@ -105,7 +105,7 @@ class Host:
 async def until(condition: Callable[[], object], within_s: float = 10.0) -> None:
     """Wait for something that comes over the network."""
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -116,6 +116,7 @@ async def call(client: Client | None = None, host: Host | None = None, **wishes:
     try:
         await client.accept(await host.peer.answer(await client.offer()))
         await until(lambda: host.peer.connected and client.connection.connectionState == "connected")
+        await until(lambda: client.channel is None or client.channel.readyState == "open")
         yield host, client
     finally:
         await host.peer.close()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import fractions
 import gc
+import random
 import socket
 import time
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -21,6 +23,7 @@ from streaming.webrtc import event_channel, peer
 from streaming.webrtc.peer import PeerSettings
 from streaming.webrtc.udp_ports import UdpPorts
 from tests.streaming.webrtc.client import Client, Host, call, until, without_candidates
+from tests.streaming.webrtc.test_offer import CHROMIUM
 
 
 class Tone(MediaStreamTrack):
@@ -78,7 +81,7 @@ async def test_sound_and_picture_arrive_with_the_times_they_were_given() -> None
         await Sender(host).run(60)
         await until(lambda: len(client.packets["audio"]) >= 55 and len(client.frames["video"]) >= 20)
         audio, video = client.packets["audio"], client.packets["video"]
-        assert {b.timestamp - a.timestamp for a, b in zip(audio, audio[1:], strict=False)} == {960}
+        assert {b.timestamp - a.timestamp for a, b in pairwise(audio)} == {960}
         times = sorted({packet.timestamp for packet in video})
         assert set(np.diff(times)) == {3600}
         assert is_keyframe(video[0].payload)
@@ -300,6 +303,29 @@ async def test_an_offer_that_cannot_be_answered_leaves_nothing_behind(ruin) -> N
     finally:
         await host.peer.close()
         await client.close()
+    assert psutil.Process().num_fds() <= before
+
+
+async def test_whatever_is_offered_it_is_answered_or_refused() -> None:
+    chance = random.Random(4)
+    before = psutil.Process().num_fds()
+    outcomes = set()
+    for _ in range(60):
+        lines = CHROMIUM.split("\r\n")
+        for _ in range(chance.randint(1, 3)):
+            at, to = chance.randrange(len(lines)), chance.randrange(len(lines))
+            if chance.random() < 0.5:
+                del lines[at]
+            else:
+                lines[at], lines[to] = lines[to], lines[at]
+        host = Host()
+        try:
+            await host.peer.answer("\r\n".join(lines))
+            outcomes.add("answered")
+        except NegotiationFailed:
+            outcomes.add("refused")
+        await host.peer.close()
+    assert outcomes == {"answered", "refused"}
     assert psutil.Process().num_fds() <= before
 
 
