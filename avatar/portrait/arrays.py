@@ -14,10 +14,25 @@ FixedMaps = tuple[NDArray[np.int16], NDArray[np.uint16]]
 """A map in OpenCV's fixed-point form: 5 bits of fraction, resampled about a fifth faster than floats."""
 
 
-def smoothstep(start: float, end: float, x: Floats | float) -> Any:
+def smoothstep(start: Floats | float, end: Floats | float, x: Floats | float) -> Any:
     """0 at ``start``, 1 at ``end`` (either order), smooth between."""
     t = np.clip((x - start) / (end - start), 0, 1)
     return t * t * (3 - 2 * t)
+
+
+def blurred(picture: NDArray[Any], sigma: float) -> Any:
+    """Gaussian blur, edges replicated."""
+    return cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+
+
+def gray_of(picture: Pixels) -> Pixels:
+    """Luminance of a BGR picture."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def to_pixels(values: Floats) -> Pixels:
+    """Rounded and limited to 0..255."""
+    return np.clip(values + 0.5, 0, 255).astype(np.uint8)  # type: ignore[no-any-return]
 
 
 def resample(picture: NDArray[Any], at: Floats) -> Any:

@@ -6,18 +6,19 @@ A matte with an inpainted plate was tried and gave ghosts, lost strands of hair 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.portrait.anatomy import EARS, OVAL, Anatomy
+from avatar.portrait.arrays import Floats, smoothstep
 from avatar.portrait.controls import index
-
-Floats = NDArray[np.float32]
 
 BREATH = 0.014
 """Rise of the chest when breathed in, in eye spans: about 1.5 px in a 512 px frame."""
 
 BEHIND_LIPS = 0.08
 """Depth of the teeth behind the lips, in eye spans: they turn a little less than the lips do."""
+
+EDGE = 0.05
+"""Towards the frame's edges nothing moves, over this part of its size: there is no picture beyond them."""
 
 SHOULDER = 0.09
 """Rise of a shoulder at 1, in face heights."""
@@ -28,9 +29,11 @@ class Body:
 
     Args:
         anatomy: of the face in the frame.
+        size: of the frame, pixels.
     """
 
-    def __init__(self, anatomy: Anatomy) -> None:
+    def __init__(self, anatomy: Anatomy, size: int) -> None:
+        self._size = size
         points = anatomy.points
         self._span = span = anatomy.eye_span
         oval = points[list(OVAL), :2]
@@ -61,9 +64,10 @@ class Body:
     def head_at(self, xy: Floats) -> tuple[Floats, Floats]:
         """How far points belong to the head (0..1), and their depth towards the camera in pixels."""
         relative = (xy - self._centre) / self._radii
-        side = _smooth(2.1, 1.0, np.sqrt((relative**2).sum(-1)))
+        side = smoothstep(2.1, 1.0, np.sqrt((relative**2).sum(-1)))
         neck = (xy[..., 1] - self._chin[1]) / self.face_height
-        weight = side * _smooth(0.48, -0.05, neck)
+        edge = np.minimum.reduce([xy[..., 0], self._size - 1 - xy[..., 0], xy[..., 1]]) / self._size
+        weight = side * smoothstep(0.48, -0.05, neck) * smoothstep(0.0, EDGE, edge)
         flat = xy.reshape(-1, 2).astype(np.float64)
         depth = np.linalg.norm(flat[:, None] - self._sites[None], axis=-1) @ self._strengths
         return weight.astype(np.float32), depth.reshape(xy.shape[:2]).astype(np.float32)
@@ -96,13 +100,13 @@ class Body:
         width = float(self._high[0] - self._low[0])
         below = (xy[..., 1] - self._chin[1]) / self.face_height
         aside = (xy[..., 0] - self._middle[0]) / width
-        chest = _smooth(-0.05, 0.48, below) * (1 - 0.7 * _smooth(0.9, 2.4, below)) * _smooth(2.4, 1.5, np.abs(aside))
+        chest = smoothstep(-0.05, 0.48, below) * (1 - 0.7 * smoothstep(0.9, 2.4, below)) * smoothstep(2.4, 1.5, np.abs(aside))
         fields = np.zeros((3, *xy.shape), np.float32)
         fields[0, ..., 1] = -BREATH * self._span * chest
         fields[0, ..., 0] = 0.5 * BREATH * self._span * chest * np.clip(aside, -1.5, 1.5)
         for i, side in ((1, 1.0), (2, -1.0)):
             bump = np.exp(-0.5 * (((aside - side) / 0.42) ** 2 + ((below - 0.75) / 0.38) ** 2))
-            fields[i, ..., 1] = -SHOULDER * self.face_height * bump * _smooth(0.1, 0.45, below)
+            fields[i, ..., 1] = -SHOULDER * self.face_height * bump * smoothstep(0.1, 0.45, below)
         return fields
 
 
@@ -112,8 +116,3 @@ _BREATH = index("breath")
 TORSO = (_BREATH, index("shoulderLeft"), index("shoulderRight"))
 """Channels of ``Body.torso_at``, in its order."""
 
-
-def _smooth(start: float, end: float, x: Floats) -> Floats:
-    """0 at ``start``, 1 at ``end`` (either order), smooth between."""
-    t = np.clip((x - start) / (end - start), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.portrait.anatomy import Anatomy
+from avatar.portrait.arrays import Floats
 from avatar.portrait.controls import index
-
-Floats = NDArray[np.float32]
 
 BROWS = {"Right": (70, 63, 105, 66, 107), "Left": (300, 293, 334, 296, 336)}  # outer end to inner end
 EYES = {"Right": (33, 133), "Left": (263, 362)}  # outer and inner corner
@@ -57,6 +55,6 @@ def upper_face_basis(anatomy: Anatomy, xy: Floats) -> UpperFace:
         add("cheekSquint" + side, bump(eye + span * (0.32 * down + 0.05 * away * right), 0.17, 0.13), 0, -0.035)
         wing = points[WINGS[side]]
         add("noseSneer" + side, bump(wing - 0.03 * span * down, 0.09, 0.10), 0.005 * away, -0.03)
-        puffed = anatomy.from_mouth(np.float32(1.65 * away), np.float32(0.0))
+        puffed = anatomy.from_mouth(np.array(1.65 * away), np.zeros(()))
         add("cheekPuff", bump(puffed, 0.20, 0.22), 0.05 * away, 0.0)
     return UpperFace([index(name) for name in fields], np.stack(list(fields.values())))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.motion.motion import BODY_CHANNELS, CHANNELS, FACE_CHANNELS, INDEX
-
-Floats = NDArray[np.float32]
+from avatar.portrait.arrays import Floats
 
 USED = len(FACE_CHANNELS) + len(BODY_CHANNELS)
 """A portrait has no hands: the hand channels, which are last, are not read."""

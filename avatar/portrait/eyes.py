@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from avatar.portrait.anatomy import Anatomy
-from avatar.portrait.arrays import Floats, Pixels, resample, smoothstep
+from avatar.portrait.arrays import Floats, Pixels, blurred, gray_of, resample, smoothstep, to_pixels
 from avatar.portrait.controls import index
 
 UPPER_LID = {"Right": (33, 246, 161, 160, 159, 158, 157, 173, 133), "Left": (362, 398, 384, 385, 386, 387, 388, 466, 263)}
@@ -86,7 +87,7 @@ class Eye:
         centre = (upper[0] + upper[-1]) / 2
         iris = min(IRISES, key=lambda ring: float(np.linalg.norm(points[ring[0], :2] - centre)))
         radius = float(np.mean([np.linalg.norm(points[i, :2] - points[iris[0], :2]) for i in iris[1:]]))
-        gray = cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).astype(np.float32), (0, 0), 0.8)
+        gray = blurred(gray_of(frame).astype(np.float32), 0.8)
         self._iris, self._radius = fit_iris(gray, points[iris[0], :2], radius)
         along = np.clip((x - upper[0, 0]) / max(wide, 1.0), 0, 1)
         wider = LIDS_WIDER * span * np.sqrt(4 * along * (1 - along))
@@ -143,7 +144,7 @@ class Eye:
         unknown = (hidden | (away < 1.18)).astype(np.uint8)
         white = self._original
         if unknown.min() == 0:
-            white = cv2.inpaint(self._original, unknown, 2, cv2.INPAINT_TELEA)
+            white = np.asarray(cv2.inpaint(self._original, unknown, 2, cv2.INPAINT_TELEA), np.uint8)
         # of two mirrored places the darker one: the other holds the light's reflection
         mirrored_y = np.clip(2 * self._iris[1] - y, low, high)
         ways = [
@@ -171,7 +172,7 @@ class Eye:
             at = np.stack([x, heights], -1)[None]
             rows.append(share * resample(frame, at)[0].astype(np.float32))
         colour = np.sum(rows, 0)[None]
-        return np.asarray(cv2.GaussianBlur(colour, (0, 0), max(1.0, 0.035 * self._span), borderType=cv2.BORDER_REPLICATE)[0])
+        return np.asarray(blurred(colour, max(1.0, 0.035 * self._span))[0])
 
     def _draw(self, upper: float, lower: float, aside: float, down: float) -> Pixels:
         span, x, y = self._span, self._x, self._y
@@ -187,9 +188,7 @@ class Eye:
         knots_out = (rest, crease + 0.25 * drop, lash + drop)
         knots_in = (rest, crease, lash)
         above = y.copy()
-        for (a_out, b_out), (a_in, b_in) in zip(
-            zip(knots_out, knots_out[1:], strict=False), zip(knots_in, knots_in[1:], strict=False), strict=True
-        ):
+        for (a_out, b_out), (a_in, b_in) in zip(pairwise(knots_out), pairwise(knots_in), strict=True):
             part = np.clip((y - a_out) / (b_out - a_out), 0, 1)
             above += part * ((b_in - a_in) - (b_out - a_out))
         skin = resample(self._original, np.stack([x - x[0, 0], above - y[0, 0]], -1)).astype(np.float32)
@@ -226,7 +225,7 @@ class Eye:
         # the patch's border is the picture
         border = np.minimum.reduce([x - x[0, 0], x[0, -1] - x, y - y[0, 0], y[-1, 0] - y])
         keep = np.clip(border / 3, 0, 1)[..., None]
-        return np.clip(painted * keep + self._original * (1 - keep) + 0.5, 0, 255).astype(np.uint8)
+        return to_pixels(painted * keep + self._original * (1 - keep))
 
 
 def fit_iris(gray: Floats, centre: Floats, radius: float) -> tuple[Floats, float]:

@@ -7,9 +7,9 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from avatar.portrait.arrays import Floats, Pixels
+
 Framing = Literal["portrait", "half-body"]
 
 SIZES = (256, 384, 512, 768)
@@ -30,7 +30,7 @@ class Frame:
         points: float32 [478, 3], the landmarks in pixels of the frame.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     points: Floats
 
     @property
@@ -41,14 +41,14 @@ class Frame:
 def square(points: Floats, width: int, height: int, framing: Framing) -> tuple[int, int, int]:
     """(left, top, side) of the square to show, inside the picture; smaller where the picture is."""
     face = float(np.linalg.norm(points[152, :2] - points[10, :2]))
-    side = int(min(round(FACES_HIGH[framing] * face), width, height))
+    side: int = int(min(round(FACES_HIGH[framing] * face), width, height))
     middle = float(points[:468, 0].min() + points[:468, 0].max()) / 2
     top = float(min(points[10, 1], points[152, 1])) - HEADROOM[framing] * face
     left = int(np.clip(round(middle - side / 2), 0, width - side))
     return left, int(np.clip(round(top), 0, height - side)), side
 
 
-def cut(picture: NDArray[np.uint8], points: Floats, size: int, framing: Framing) -> Frame:
+def cut(picture: Pixels, points: Floats, size: int, framing: Framing) -> Frame:
     """The frame of ``picture`` (BGR uint8) at ``size`` x ``size``."""
     left, top, side = square(points, picture.shape[1], picture.shape[0], framing)
     area = picture[top : top + side, left : left + side]

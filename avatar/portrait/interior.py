@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from avatar.portrait.anatomy import Anatomy
-from avatar.portrait.arrays import Floats, Pixels, smoothstep
+from avatar.portrait.arrays import Floats, Pixels, smoothstep, to_pixels
 from avatar.portrait.controls import index
 from avatar.portrait.lip_shapes import JAW_DROP
 from avatar.portrait.teeth import own_teeth, row_of_teeth, tongue
@@ -61,7 +61,7 @@ class Interior:
         self._lower = row_of_teeth(frame, anatomy, upper=False)
         self._tongue = tongue(half)
         self._axes = (np.stack([anatomy.along, anatomy.down], 1) * half).astype(np.float32)
-        self._anchor = anatomy.from_mouth(np.float32(0), np.float32(self._contact_v))
+        self._anchor = anatomy.from_mouth(np.zeros(()), np.array(self._contact_v))
         self._lower_rest = float(anatomy.levels_lower[2][middle]) - self._contact_v
         self._parted = float(anatomy.rest_gap.max())
 
@@ -108,7 +108,7 @@ class Interior:
         if own is not None:
             near = 1.0 if own.bright else float(smoothstep(0.30, 0.0, open_by - self._parted))
             inside = own.sprite.over(inside, self._place(skull, 0.0, 0.0), left, top, near, np.full_like(lit, shy) if shy < 1 else None)
-        return np.clip(inside + 0.5, 0, 255).astype(np.uint8)
+        return to_pixels(inside)
 
     def _place(self, skull: Floats, along: float, down: float) -> Floats:
         """float32 [2, 3]: sprite units (half mouth widths) to frame pixels."""

@@ -9,12 +9,10 @@ from __future__ import annotations
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from avatar.portrait.anatomy import Anatomy
+from avatar.portrait.arrays import Floats
 from avatar.portrait.controls import USED, index
-
-Floats = NDArray[np.float32]
 
 
 class Level(IntEnum):

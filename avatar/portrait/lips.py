@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from avatar.portrait.arrays import Floats, Pixels, resample
 
 LINE_SAMPLES = 65
 CORNERS = (61, 291)
@@ -42,7 +41,7 @@ def curve_in_frame(points: Floats, indices: tuple[int, ...], at: Floats) -> Floa
     return np.interp(at, u[order], v[order]).astype(np.float32)
 
 
-def find_lip_line(gray: NDArray[np.uint8], points: Floats) -> Floats:
+def find_lip_line(gray: Pixels, points: Floats) -> Floats:
     """See ``Rig.lip_line``.
 
     Touching lips: the darkest path between the corners near the landmarks' middle, by dynamic programming.
@@ -59,14 +58,14 @@ def find_lip_line(gray: NDArray[np.uint8], points: Floats) -> Floats:
     return np.stack([line, line])
 
 
-def _darkest_path(gray: NDArray[np.uint8], points: Floats, u: Floats, prior: Floats) -> Floats:
+def _darkest_path(gray: Pixels, points: Floats, u: Floats, prior: Floats) -> Floats:
     centre, along, down, half = mouth_frame(points)
     steps = max(9, int(2 * SEARCH * half * 2) | 1)  # half a pixel apart
     offsets = np.linspace(-SEARCH, SEARCH, steps, dtype=np.float32)
     free = np.clip((1 - np.abs(u)) / 0.15, 0, 1)[None]  # the corners themselves are the landmarks'
     v = prior[None] + offsets[:, None] * free
     positions = centre + half * (u[None, :, None] * along + v[..., None] * down)
-    sampled = cv2.remap(gray, positions.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    sampled = resample(gray, positions)
     darkness = cv2.GaussianBlur(sampled.astype(np.float32), (3, 1), 0)
     spread = float(darkness.std()) + 1.0
     cost = darkness / spread + 0.25 * (offsets[:, None] / SEARCH) ** 2

@@ -53,7 +53,7 @@ class PortraitRenderer:
         self.width = self.height = size
         frame = cut(picture_bgr, rig.points, size, framing)
         self._anatomy = anatomy = measure(frame.points, rig.lip_line)
-        self._body = Body(anatomy)
+        self._body = Body(anatomy, size)
         self._lips = LipShapes(anatomy)
         self._picture = frame.pixels
         self._texture = frame.pixels.copy()
@@ -82,7 +82,7 @@ class PortraitRenderer:
         pose = self._body.pose(controls)
         moved = self._grid.displaced(controls, mouth_charts.both, "lower", pose)
         source = self._grid.inverse(moved, self._grid.xy, PASSES)
-        step, size = self._step, self.width
+        step = self._step
         dense = cv2.resize(source, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
         np.add(dense[step:-step, step:-step], self._identity, out=self._map)
         out = resample_fixed(self._texture, fixed(self._map))

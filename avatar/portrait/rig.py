@@ -6,17 +6,16 @@ import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar.errors import PersonaError
 from avatar.landmarks import LANDMARK_COUNT, Landmarks
+from avatar.portrait.arrays import Floats, Pixels, gray_of
 from avatar.portrait.lips import LINE_SAMPLES, find_lip_line
 
 RIG_VERSION = 1
 
-Floats = NDArray[np.float32]
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "version": (),
@@ -112,7 +111,7 @@ def _check_face(points: Floats) -> None:
             raise ValueError(f"its {what} has no width")
 
 
-def build_rig(picture_bgr: NDArray[np.uint8], landmarks: Landmarks) -> Rig:
+def build_rig(picture_bgr: Pixels, landmarks: Landmarks) -> Rig:
     """Measure the face that ``landmarks`` found in ``picture_bgr`` (uint8 [height, width, 3]).
 
     Raises:
@@ -123,7 +122,7 @@ def build_rig(picture_bgr: NDArray[np.uint8], landmarks: Landmarks) -> Rig:
     if points.shape != SHAPES["points"] or not np.isfinite(points).all():
         raise ValueError(f"landmarks must be {SHAPES['points']} finite numbers")
     _check_face(points)
-    lip_line = find_lip_line(cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2GRAY), points)
+    lip_line = find_lip_line(gray_of(picture_bgr), points)
     return Rig(RIG_VERSION, (width, height), points, lip_line)
 
 

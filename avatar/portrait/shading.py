@@ -49,9 +49,9 @@ class Shading:
         if np.array_equal(steps, self._shown):
             return
         self._shown = steps
-        shaded = self._base
+        shaded: Floats = self._base
         for i in np.flatnonzero(steps):
-            shaded = cv2.scaleAdd(self._deltas[i], steps[i] / STEPS, shaded)
+            shaded = np.asarray(cv2.scaleAdd(self._deltas[i], steps[i] / STEPS, shaded), np.float32)
         texture[self._where] = cv2.convertScaleAbs(shaded)
 
 

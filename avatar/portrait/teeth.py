@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from avatar.portrait.anatomy import Anatomy
-from avatar.portrait.arrays import Floats, Pixels, resample, smoothstep
+from avatar.portrait.arrays import Floats, Pixels, blurred, resample, smoothstep
 
 SPRITE_LEFT, SPRITE_TOP = -1.2, -0.8
 SPRITE_WIDE, SPRITE_HIGH = 2.4, 2.0
@@ -55,7 +55,7 @@ class Sprite:
         if lit is not None:
             light = lit.astype(np.float32)[..., None]
             colour *= light * (SHADE + (1 - SHADE) * light)
-        return under * (1 - alpha) + colour
+        return np.asarray(under * (1 - alpha) + colour)
 
 
 def _canvas(half: float) -> tuple[Floats, Floats, float]:
@@ -77,7 +77,7 @@ def white_of(frame: Pixels, anatomy: Anatomy) -> Floats:
     span = anatomy.eye_span
     samples = []
     for cheek in (50, 280):
-        x, y = (int(round(c)) for c in points[cheek, :2])
+        x, y = (round(float(c)) for c in points[cheek, :2])
         r = max(1, int(0.06 * span))
         area = frame[max(0, y - r) : y + r + 1, max(0, x - r) : x + r + 1].reshape(-1, 3)
         if len(area):
@@ -121,7 +121,7 @@ def row_of_teeth(frame: Pixels, anatomy: Anatomy, *, upper: bool) -> Sprite:
     colour = colour + (gums - colour) * gum[..., None]
     # sprites are resampled at about their own size: soften to what the picture itself resolves
     rgba = np.dstack([colour * alpha[..., None], alpha]).astype(np.float32)
-    return Sprite(cv2.GaussianBlur(rgba, (0, 0), 0.9), scale)
+    return Sprite(blurred(rgba, 0.9), scale)
 
 
 def tongue(half: float) -> Sprite:
@@ -134,7 +134,7 @@ def tongue(half: float) -> Sprite:
     light = light - 0.10 * np.exp(-((u / 0.05) ** 2)) * smoothstep(0.0, 0.2, depth)
     colour = np.array([112, 108, 190], np.float32) * light[..., None]
     rgba = np.dstack([colour * alpha[..., None], alpha]).astype(np.float32)
-    return Sprite(cv2.GaussianBlur(rgba, (0, 0), 1.2), scale)
+    return Sprite(blurred(rgba, 1.2), scale)
 
 
 @dataclass(frozen=True, slots=True)

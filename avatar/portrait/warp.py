@@ -11,13 +11,12 @@ from avatar.portrait.anatomy import CHART_COLUMNS, REACH, Anatomy
 from avatar.portrait.arrays import Floats, resample
 from avatar.portrait.body import TORSO, Body
 from avatar.portrait.brows import upper_face_basis
-from avatar.portrait.lip_shapes import Level
 
 CHART_STEPS = 4
 """Rows of a chart between two levels: the cubic through the levels is read linearly from these."""
 
 CHART_LEVELS = 8
-"""The seven of ``Level`` with the two contacts as one, and one still level above and below."""
+"""The seven of ``lip_shapes.Level`` with the two contacts as one, and one still level above and below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class Grid:
         goal = (at - self.origin) * np.float32(scale)
         source = goal
         for _ in range(passes):
-            source = cv2.subtract(goal, resample(steps, source))
+            source = np.asarray(cv2.subtract(goal, resample(steps, source)), np.float32)
         return np.asarray(cv2.scaleAdd(goal, -1.0, source) * np.float32(self.step), np.float32)
 
 
