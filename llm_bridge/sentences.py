@@ -89,7 +89,7 @@ class SentenceCutter:
         for char in delta:
             self._add(char)
             cut = self._cut()
-            if cut is not None:
+            if cut is not None and any(map(str.isalnum, self._text[: cut[0]])):
                 pieces.append(self._take(*cut))
         return pieces
 
@@ -117,7 +117,7 @@ class SentenceCutter:
         if text.endswith(_FENCE) and text[-4:-3] in ("", "\n"):
             self._in_code = not self._in_code
             if self._in_code:  # what came before the code need not wait for its end
-                return (len(text) - 3, True) if any(map(str.isalnum, text[:-3])) else None
+                return len(text) - 3, True
             return len(text), True
         if self._in_code or not self._has_words:
             return None

@@ -19,7 +19,7 @@ _CODE_SPOKEN = {"en": " The code is on the screen. ", "cmn": "代码请看屏幕
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
 _BREAK = re.compile(r"<(?:br|p|/p|li|/li|/h\d|/tr|/div)\s*/?>", re.I)
-_TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,300}>|<!--.*?-->", re.S)
+_TAG = re.compile(r"</?[a-zA-Z](?![a-z]*://|[^<>\s]*@)[^<>\n]{0,300}>|<!--.*?-->", re.S)
 _IMAGE = re.compile(r"!\[([^\]\n]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
 _LINK = re.compile(r"\[([^\]\n]+)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
 _FOOTNOTE = re.compile(r"\[\^?\d{1,3}\](?!\()")
@@ -62,6 +62,8 @@ def speakable(text: str, language: str) -> MappedText:
     Returns:
         The spoken text with its way back to the written one; empty where there is nothing to say.
     """
+    if not any(map(str.isalnum, text)):
+        return MappedText("", ())
     lang = primary(language)
     words = lang if lang in ("en", "cmn") else "en"
     mapped = MappedText.of(text)

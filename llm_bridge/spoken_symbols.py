@@ -23,8 +23,8 @@ _HOUR = re.compile(r"(?<![\d:.])(1[0-2]|[1-9])\s?([ap])\.?m\b(\.)?", re.I)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?[%％]")
 _DEGREES = re.compile(r"(-|−)?(\d+(?:\.\d+)?)\s?(°\s?[CF]?(?![A-Za-z])|℃|℉)")
 _RANGE = re.compile(r"(?<=\d)\s?[–—~～]\s?(?=[$€£¥]?\d)")
-_HYPHEN_RANGE = re.compile(r"(?<![\w.-])(\d{1,4})-(\d{1,4})(?![\w-]|\.\d)")
-_UNIT = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?(km/h|km|kg|cm|mm|GHz|MHz|kHz|Hz|GB|MB|KB|TB|ms|fps|px|kbit/s|Mbit/s)(?![\w/])")
+_HYPHEN_RANGE = re.compile(r"(?<![A-Za-z0-9_.-])(\d{1,4})-(\d{1,4})(?![A-Za-z0-9_-]|\.\d)")
+_UNIT = re.compile(r"(?<![A-Za-z0-9_.])(\d+(?:\.\d+)?)\s?(km/h|km|kg|cm|mm|GHz|MHz|kHz|Hz|GB|MB|KB|TB|ms|fps|px|kbit/s|Mbit/s)(?![A-Za-z0-9_/])")
 _UNITS_EN = {
     "km/h": "kilometers an hour", "km": "kilometers", "kg": "kilograms", "cm": "centimeters", "mm": "millimeters",
     "GHz": "gigahertz", "MHz": "megahertz", "kHz": "kilohertz", "Hz": "hertz", "GB": "gigabytes", "MB": "megabytes",
@@ -105,12 +105,12 @@ def _english(mapped: MappedText) -> MappedText:
         unit = "degree" if match[2] == "1" else "degrees"
         return [f"{'minus ' if match[1] else ''}{match[2]} {unit}{name}"]
 
+    mapped = mapped.rewrite(_UNIT, lambda match: (match.span(1), f" {_one(match[1], _UNITS_EN[match[2]])}"))
     for pattern, spoken in _PHRASES_EN:
         mapped = mapped.replace(pattern, spoken)
     mapped = mapped.rewrite(_MONEY, money).rewrite(_CLOCK, clock)
     mapped = mapped.rewrite(_HOUR, lambda match: (match.span(1), f" {match[2].upper()} M{_last_stop(match)}"))
     mapped = mapped.rewrite(_DEGREES, degrees)
-    mapped = mapped.rewrite(_UNIT, lambda match: (match.span(1), f" {_one(match[1], _UNITS_EN[match[2]])}"))
     mapped = mapped.rewrite(_PERCENT, lambda match: (match.span(1), " percent"))
     mapped = mapped.rewrite(_HYPHEN_RANGE, lambda match: (match.span(1), " to ", match.span(2)))
     mapped = mapped.replace(_RANGE, " to ").replace(_HASH, "number ").replace(_HANDLE, "at ")
