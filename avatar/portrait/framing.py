@@ -35,7 +35,7 @@ class Frame:
 
     @property
     def size(self) -> int:
-        return self.pixels.shape[0]
+        return int(self.pixels.shape[0])
 
 
 def square(points: Floats, width: int, height: int, framing: Framing) -> tuple[int, int, int]:
@@ -45,7 +45,7 @@ def square(points: Floats, width: int, height: int, framing: Framing) -> tuple[i
     middle = float(points[:468, 0].min() + points[:468, 0].max()) / 2
     top = float(min(points[10, 1], points[152, 1])) - HEADROOM[framing] * face
     left = int(np.clip(round(middle - side / 2), 0, width - side))
-    return left, int(np.clip(round(top), 0, height - side)), side
+    return left, int(np.clip(round(top), 0, height - side)), int(side)
 
 
 def cut(picture: Pixels, points: Floats, size: int, framing: Framing) -> Frame:
