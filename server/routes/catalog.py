@@ -38,7 +38,7 @@ class ModelList(BaseModel):
 
 
 class AvatarEntry(BaseModel):
-    """`thumbnail` is a path on this server: WebP, 256 pixels square, good until the server restarts."""
+    """`thumbnail` is a path on this server: WebP, 512 pixels square, good until the server restarts."""
 
     name: str
     display_name: str
