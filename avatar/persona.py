@@ -12,7 +12,6 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,6 +84,8 @@ class Persona:
         Raises:
             PersonaError: it cannot be decoded.
         """
+        import cv2  # not needed to list personas
+
         picture = cv2.imread(str(self.portrait_path), cv2.IMREAD_COLOR)
         if picture is None:
             raise _damaged(f"{self.portrait_path} cannot be decoded as a picture.")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from avatar.errors import PersonaError
 from avatar.persona import Persona
 from avatar.renderer import Renderer
+
+if TYPE_CHECKING:
+    from avatar.portrait.framing import Framing
 
 SIZES = (256, 384, 512, 768)
 FRAMINGS = ("portrait", "half-body")
@@ -43,7 +47,7 @@ def _portrait(persona: Persona, size: int, framing: str) -> Renderer:
 
     try:
         rig = Rig.load(persona.rig_path)
-        return PortraitRenderer(persona.picture(), rig, size=size, framing=framing)
+        return PortraitRenderer(persona.picture(), rig, size=size, framing=cast("Framing", framing))
     except PersonaError as error:
         raise PersonaError(f"Persona {persona.name!r}: {error}", code=error.code) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from avatar.errors import AvatarError, MediaFileError
+from avatar.renderers import FRAMINGS, SIZES
 from avatar.speech import SpeechChunk
 from server.cli.failure import fail
 from server.cli.progress import seconds_done
@@ -47,6 +48,8 @@ def render(
     if (audio is None) == (text is None):
         typer.echo("parley: give either --audio or --text", err=True)
         raise typer.Exit(2)
+    _check_choice("--size", size, SIZES)
+    _check_choice("--framing", framing, FRAMINGS)
     given = {"size": size, "framing": framing, "persona": avatar, "mark": False if no_mark else None}
     settings = load_settings(avatar={key: value for key, value in given.items() if value is not None})
     language = language or settings.speaking.language
@@ -111,6 +114,12 @@ def _render(
         "mark": mark is not None,
         "warnings": warnings,
     }
+
+
+def _check_choice(option: str, value: object, known: Sequence[object]) -> None:
+    if value is not None and value not in known:
+        typer.echo(f"parley: {option} must be one of {', '.join(map(str, known))}, not {value}", err=True)
+        raise typer.Exit(2)
 
 
 class _Spoken(Iterator[SpeechChunk]):
