@@ -108,6 +108,11 @@ class Interior:
         if own is not None:
             near = 1.0 if own.bright else float(smoothstep(0.30, 0.0, open_by - self._parted))
             inside = own.sprite.over(inside, self._place(skull, 0.0, 0.0), left, top, near, np.full_like(lit, shy) if shy < 1 else None)
+        tip = float(smoothstep(0.35, 0.85, raised))
+        if tip > 0:  # the tip between or behind the teeth: seen in the lower half of the opening
+            inside = self._tongue.over(
+                inside, self._place(skull, 0.0, self._lower_rest * 0.5 + 0.52 * open_by), left, top, 0.9 * tip
+            )
         return to_pixels(inside)
 
     def _place(self, skull: Floats, along: float, down: float) -> Floats:

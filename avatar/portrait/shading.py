@@ -87,10 +87,10 @@ def _shapes(anatomy: Anatomy, u: Floats, v: Floats) -> dict[str, Floats]:
     folds = {}
     for name, side in (("fold_right", -1.0), ("fold_left", 1.0)):
         across = side * u - fold_at
-        crease = np.exp(-0.5 * (across / 0.075) ** 2) + 0.5 * np.exp(-0.5 * ((across + 0.10) / 0.16) ** 2)
+        crease = np.exp(-0.5 * (across / 0.10) ** 2) + 0.5 * np.exp(-0.5 * ((across + 0.10) / 0.16) ** 2)
         cheek = np.exp(-0.5 * ((across - 0.32) / 0.22) ** 2)
         dimple = blob(side * 1.22, -0.12, 0.09, 0.14)
-        folds[name] = (-0.10 * crease + 0.04 * cheek) * along * (side * u > 0) - 0.07 * dimple
+        folds[name] = (-0.07 * crease + 0.035 * cheek) * along * (side * u > 0) - 0.07 * dimple
     return {
         **folds,
         "jaw": (

@@ -14,7 +14,7 @@ SPRITE_LEFT, SPRITE_TOP = -1.2, -0.8
 SPRITE_WIDE, SPRITE_HIGH = 2.4, 2.0
 """What a sprite covers around the middle of the contact line, in half mouth widths."""
 
-SHADE = np.array([0.66, 0.78, 1.18], np.float32)
+SHADE = np.array([0.66, 0.70, 1.10], np.float32)
 """Shade takes blue and green first: light inside a mouth has passed red walls. Shaded equally, teeth
 turn grey-green beside pink lips."""
 
@@ -84,7 +84,7 @@ def white_of(frame: Pixels, anatomy: Anatomy) -> Floats:
             samples.append(np.median(area, 0))
     skin = np.max(samples, 0) if samples else np.array([170.0, 180, 210])
     light = max(158.0, min(228.0, 1.12 * float(skin @ (0.114, 0.587, 0.299))))
-    return (light * np.array([0.865, 0.935, 1.0])).astype(np.float32)
+    return (light * np.array([0.885, 0.94, 1.0])).astype(np.float32)
 
 
 def row_of_teeth(frame: Pixels, anatomy: Anatomy, *, upper: bool) -> Sprite:
