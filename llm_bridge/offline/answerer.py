@@ -223,5 +223,12 @@ def _topics(language: str, loaded: _Loaded, found: list[Found]) -> str:
     subjects = list(dict.fromkeys(topic.subject for topic in topics if topic.subject not in small_talk))[:3]
     if language == "cmn":
         return "、".join(subjects[:-1]) + ("或者" if len(subjects) > 1 else "") + "".join(subjects[-1:])
-    plain = [subject[0].lower() + subject[1:] if subject[1:2].islower() and not subject.startswith("Parley") else subject for subject in subjects]
+    plain = [_within_sentence(subject) for subject in subjects]
     return ", ".join(plain[:-1]) + (" or " if len(plain) > 1 else "") + "".join(plain[-1:])
+
+
+def _within_sentence(subject: str) -> str:
+    """A title's first letter made small, unless the title holds a name ("Hotel Meridian", "Parley at home")."""
+    words = subject.split()
+    named = words[0] == "Parley" or any(not word.islower() and word != "Parley" for word in words[1:])
+    return subject if named or not words[0][1:].islower() else subject[0].lower() + subject[1:]

@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import bm25s
 import numpy as np
@@ -34,10 +35,14 @@ UNKNOWN_HAN = 0.3
 """Of an unknown Chinese character or pair: most pairs straddle two words and mean nothing."""
 
 BODY_WEIGHT = 0.5
-"""Of a word that stands only in an answer's text, against one in the questions it answers."""
+BODY_WEIGHT_ALONE = 0.85
+"""Of a word that stands only in an answer's text, against one in the questions it answers; the second where
+nobody foresaw questions and the text is all there is."""
 
 LIKENESS_SHARE = 0.5
-"""How much the best foreseen question counts in a topic's fit; the rest is how much of the query the topic covers."""
+LIKENESS_SHARE_ALONE = 0.2
+"""How much the best foreseen question counts in a topic's fit; the rest is how much of the query the topic covers.
+The second where the topic has a heading only."""
 
 FUZZY_MIN = 0.84
 """Jaro-Winkler similarity from which a word may be a known one misheard ("parlay" and "parley": 0.93)."""
@@ -94,8 +99,7 @@ class KnowledgeIndex:
         self._idf = {token: math.log(1 + (count - n + 0.5) / (n + 0.5)) for token, n in frequency.items()}
         self._unknown_idf = math.log(1 + (count + 0.5) / 0.5) * UNKNOWN if count else 1.0
         self._words = [token for token in frequency if not is_han(token[0]) and len(token) > 3]
-        self._sounds: dict[str, str] | None = None
-        self._pairs = [token for token in frequency if is_han(token[0]) and len(token) == 2]
+        self._sounds = {_sound(token): token for token in frequency if is_han(token[0]) and len(token) == 2}
         self._documents = [self._document(*text, asked_of[id(text[0])]) for text in texts]
         self._bm25 = None
         if texts:
@@ -128,7 +132,8 @@ class KnowledgeIndex:
         for key, topic in topics.items():
             likeness = alike.get(key, 0.0)
             coverage, passage = covered.get(key, (0.0, ""))
-            confidence = max(likeness, LIKENESS_SHARE * likeness + (1 - LIKENESS_SHARE) * coverage)
+            share = LIKENESS_SHARE if len(topic.questions) > 1 else LIKENESS_SHARE_ALONE
+            confidence = max(likeness, share * likeness + (1 - share) * coverage)
             found.append(Found(topic, passage or _passages(topic)[0], confidence))
         return sorted(found, key=lambda item: (-item.confidence, -item.topic.priority))
 
@@ -179,11 +184,15 @@ class KnowledgeIndex:
 
     def _same_sound(self, pair: str) -> str:
         """A pair of characters that sounds the same: what a recognizer writes when it knows no context."""
-        from pypinyin import lazy_pinyin  # 0.1 s to import, and only Chinese needs it
+        return self._sounds.get(_sound(pair), pair)
 
-        if self._sounds is None:
-            self._sounds = {" ".join(lazy_pinyin(known)): known for known in self._pairs}
-        return self._sounds.get(" ".join(lazy_pinyin(pair)), pair)
+
+@lru_cache(maxsize=50_000)
+def _sound(pair: str) -> str:
+    """Pinyin without tones."""
+    from pypinyin import lazy_pinyin  # 0.1 s to import, and only Chinese needs it
+
+    return " ".join(lazy_pinyin(pair))
 
 
 _CONSONANT_CLASSES = str.maketrans("bvfdzcgkqxwyhaeiou", "ppptssjjjj        ")
@@ -205,8 +214,9 @@ def _alike(query: Mapping[str, float], question: _Document) -> float:
 def _covered(query: Mapping[str, float], passage: _Document) -> float:
     """0..1: how much of what the query names the topic speaks of."""
     content = {token: weight for token, weight in query.items() if is_content(token)}
+    in_text = BODY_WEIGHT if len(passage.topic.questions) > 1 else BODY_WEIGHT_ALONE
     found = sum(
-        weight * (1.0 if token in passage.asked else BODY_WEIGHT)
+        weight * (1.0 if token in passage.asked else in_text)
         for token, weight in content.items()
         if token in passage.weights
     )
