@@ -189,3 +189,18 @@ export class Captions {
     this.#emit({ ...caption });
   }
 }
+
+/** Shorter than this, sentences stay together: "Dr." does not turn the page. */
+const PAGE_CHARACTERS = 48;
+
+/**
+ * What of a long answer stands in the picture: the sentence being said, with short ones before it.
+ * @param {string} text
+ */
+export function captionPage(text) {
+  let page = '';
+  for (const sentence of text.split(/(?<=[.!?]["'”’)]*\s)|(?<=[。！？][”’」]*)(?![”’」])/u)) {
+    page = page.trim().length >= PAGE_CHARACTERS && sentence.trim() ? sentence : page + sentence;
+  }
+  return page.trim();
+}

@@ -35,7 +35,7 @@ export class LatencyTurns {
 
   /**
    * @param {RealtimeEvent} event of type `avatar.latency`
-   * @returns {Turn | null} null where the report cannot be read
+   * @returns {Turn | null} null where the report cannot be read, or tells nothing (nobody spoke: a typed turn)
    */
   report(event) {
     const { response_id: responseId, stages, total_ms: total } = event;
@@ -44,6 +44,7 @@ export class LatencyTurns {
       .filter(([, ms]) => typeof ms === 'number' && Number.isFinite(ms))
       .map(([name, ms]) => ({ name, ms: Math.max(0, Number(ms)) }))
       .sort((a, b) => rank(a.name) - rank(b.name));
+    if (named.length === 0) return null;
     const turn = { responseId, stages: named, totalMs: total };
     this.#turns = [...this.#turns.filter((old) => old.responseId !== responseId), turn].slice(-KEPT);
     const early = this.#early.get(responseId);

@@ -61,10 +61,10 @@ video { opacity: 0; transition: opacity .35s; }
 .connecting .dot { background: var(--thinking); animation: blink 1s ease-in-out infinite alternate; }
 @keyframes blink { to { opacity: .25; } }
 
-/* Captions end above the lowest tenth: the mark that is part of the picture stays visible. */
-.captions { position: absolute; inset: auto 6% 10.5%; z-index: 2; display: flex; justify-content: center; pointer-events: none; }
+/* Captions end above the lowest eighth: the mark that is part of the picture stays visible. */
+.captions { position: absolute; inset: auto 5% 12.5%; z-index: 2; display: flex; justify-content: center; pointer-events: none; }
 .captions p { margin: 0; padding: 7px 16px; border-radius: 14px; color: #fff; background: rgb(14 19 18 / .76); font-size: clamp(15px, 3cqi, 20px); line-height: 1.4; text-align: center; }
-.captions span { display: flex; flex-direction: column; justify-content: flex-end; max-height: 2.8em; overflow: hidden; text-wrap: pretty; overflow-wrap: anywhere; }
+.captions span { display: flex; flex-direction: column; justify-content: flex-end; max-height: 2.8em; overflow: hidden; text-wrap: balance; overflow-wrap: anywhere; }
 .captions p.mine { color: #dfe8e5; background: rgb(14 19 18 / .55); font-style: italic; }
 .stage { container-type: inline-size; }
 
@@ -73,10 +73,10 @@ video { opacity: 0; transition: opacity .35s; }
 .start svg { width: 44px; height: 44px; padding: 11px; border-radius: 50%; background: var(--dh-accent, #17695f); color: var(--dh-on-accent, #fff); }
 .start:hover { transform: translateY(-2px); box-shadow: 0 16px 44px rgb(0 0 0 / .4); } .start:active { transform: none; }
 .start:focus-visible, .link:focus-visible, .sound:focus-visible { outline-color: #fff; }
-.link { min-height: 44px; padding: 0 16px; border-radius: 99px; color: #fff; font-size: 15px; font-weight: 500; text-decoration: underline; text-underline-offset: 4px; text-decoration-color: rgb(255 255 255 / .5); text-shadow: 0 1px 4px rgb(0 0 0 / .5); }
+.link { min-height: 44px; padding: 0 16px; border-radius: 99px; color: #fff; font-size: .94em; font-weight: 500; text-decoration: underline; text-underline-offset: 4px; text-decoration-color: rgb(255 255 255 / .5); text-shadow: 0 1px 4px rgb(0 0 0 / .5); }
 .sound { position: absolute; z-index: 3; top: 50%; left: 50%; translate: -50% -50%; display: inline-flex; align-items: center; gap: 8px; min-height: 48px; padding: 0 22px; border-radius: 99px; background: rgb(18 24 22 / .82); color: #fff; font-weight: 600; }
 
-.notice { display: flex; align-items: center; gap: 10px; padding: 8px 8px 8px 16px; border-radius: 16px; background: var(--surface); border: 1px solid var(--line); font-size: 14.5px; }
+.notice { display: flex; align-items: center; gap: 10px; padding: 8px 8px 8px 16px; border-radius: 16px; background: var(--surface); border: 1px solid var(--line); font-size: .91em; }
 .notice.error { border-color: color-mix(in srgb, var(--danger) 45%, transparent); }
 .notice.error::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--danger); flex: none; }
 .notice p { margin: 0; flex: 1; }
@@ -110,14 +110,14 @@ video { opacity: 0; transition: opacity .35s; }
 :host([mode="floating"]) .fold { display: inline-grid; place-items: center; width: 44px; height: 44px; margin-left: auto; border-radius: 50%; color: #fff; background: rgb(18 24 22 / .66); backdrop-filter: blur(10px); }
 :host([mode="floating"]) .start { min-height: 54px; }
 
-:host([mode="kiosk"]) { --radius: var(--dh-radius, 0px); max-width: none; height: 100dvh; background: light-dark(#f4f1ec, #0b100f); font-size: 22px; }
+:host([mode="kiosk"]) { --kiosk: min(94vmin, 100%, calc(100dvh - 34vmin)); max-width: none; height: 100dvh; background: light-dark(#f4f1ec, #0b100f); font-size: 22px; }
 :host([mode="kiosk"]) .panel { align-items: center; justify-content: center; padding: 3vmin; gap: 2.5vmin; }
-:host([mode="kiosk"]) .frame { --radius: 40px; border-radius: 40px; width: min(94vmin, 100%, calc(100dvh - 24vmin)); }
+:host([mode="kiosk"]) .frame { --radius: 40px; border-radius: 40px; width: var(--kiosk); }
 :host([mode="kiosk"]) .start { min-height: 104px; padding: 0 52px 0 14px; font-size: 32px; } :host([mode="kiosk"]) .start svg { width: 76px; height: 76px; padding: 18px; }
 :host([mode="kiosk"]) .button { width: 76px; height: 76px; } :host([mode="kiosk"]) .microphone { width: 96px; height: 96px; }
 :host([mode="kiosk"]) svg { width: 34px; height: 34px; }
 :host([mode="kiosk"]) .captions p { font-size: clamp(22px, 4cqi, 40px); border-radius: 20px; }
-:host([mode="kiosk"]) .composer { width: min(94vmin, 100%); } :host([mode="kiosk"]) .chip { font-size: 20px; min-height: 44px; padding: 0 18px; }
+:host([mode="kiosk"]) :is(.composer, .notice) { width: var(--kiosk); min-width: min(100%, 720px); } :host([mode="kiosk"]) .chip { font-size: 20px; min-height: 44px; padding: 0 18px; }
 
 @media (prefers-reduced-motion: reduce) {
   *, *::before, *::after { animation: none !important; transition: none !important; }

@@ -1,5 +1,6 @@
 /** The element's shadow tree: built once, then brought into line with the state. No conversation logic in here. */
 
+import { captionPage } from './captions.js';
 import { h } from './dom.js';
 import { icon } from './icons.js';
 
@@ -113,7 +114,7 @@ export class View {
 
     image(this.#poster, state.poster);
     this.#poster.alt = state.name ? t('portraitOf', { name: state.name }) : '';
-    text(this.#captionText, state.caption?.text ?? '');
+    text(this.#captionText, captionPage(state.caption?.text ?? ''));
     this.#captionLine.classList.toggle('mine', state.caption?.role === 'user');
     this.#captions.hidden = !state.captions || !state.caption || away;
     this.#sound.hidden = !state.soundBlocked || away;

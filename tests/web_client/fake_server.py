@@ -139,6 +139,7 @@ class FakeServer:
     refusals: answers for the next calls, taken from the front: (status, JSON body, headers).
     pages: HTML by path, beside the files of ``web_client``.
     policy: Content-Security-Policy of those pages.
+    key: wanted for the catalog and for tokens.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class FakeServer:
         self.refusals: list[tuple[int, dict[str, Any], dict[str, str]]] = []
         self.pages: dict[str, str] = {}
         self.policy = CONTENT_SECURITY_POLICY
+        self.key: str | None = None
         self.url = ""
         self._video = video
         self._picture = np.full((256, 256, 3), (40, 120, 110), np.uint8) if picture is None else picture
@@ -159,6 +161,7 @@ class FakeServer:
                 Route("/v1/avatars/{name}/thumbnail.webp", self._thumbnail),
                 Route("/v1/realtime/calls", self._call, methods=["POST", "OPTIONS"]),
                 Route("/v1/realtime/calls/{index:int}", self._hang_up, methods=["DELETE", "OPTIONS"]),
+                Route("/v1/realtime/client_secrets", self._token, methods=["POST"]),
                 Route("/token", self._token, methods=["POST"]),
                 Route("/{path:path}", self._file),
             ]
@@ -177,7 +180,14 @@ class FakeServer:
         for call in self.calls:
             await call.drop()
 
+    def _refused(self, request: Request) -> Response | None:
+        if self.key is None or request.headers.get("authorization") == f"Bearer {self.key}":
+            return None
+        return JSONResponse({"error": {"code": "invalid_api_key", "message": "The API key is not valid."}}, 401)
+
     async def _avatars(self, request: Request) -> Response:
+        if refused := self._refused(request):
+            return refused
         return JSONResponse(CATALOG, headers=_cors(request))
 
     async def _thumbnail(self, request: Request) -> Response:
@@ -185,6 +195,8 @@ class FakeServer:
         return FileResponse(path) if path else Response(status_code=404)
 
     async def _token(self, request: Request) -> Response:
+        if refused := self._refused(request):
+            return refused
         return JSONResponse({"value": "ek_test", "expires_at": 0})
 
     async def _call(self, request: Request) -> Response:

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { Captions } from '../../../web_client/captions.js';
+import { Captions, captionPage } from '../../../web_client/captions.js';
 
 /** @type {import('../../../web_client/captions.js').Caption[]} */
 let seen;
@@ -108,4 +108,14 @@ test('nonsense from a server changes nothing', () => {
   captions.receive({ type: 'conversation.item.input_audio_transcription.delta', item_id: 'x', delta: { toString: null } }, 0);
   captions.advance(1);
   assert.deepEqual(captions.all, []);
+});
+
+test('a long answer turns the page at its sentences', () => {
+  const first = 'Parley gives a conversation a face, live, in a web page.';
+  assert.equal(captionPage(first), first);
+  assert.equal(captionPage(`${first} It costs $3.50 `), 'It costs $3.50');
+  assert.equal(captionPage('Hello. I am Dr. Helen.'), 'Hello. I am Dr. Helen.');
+  assert.equal(captionPage(`He said “${first}” Then`), 'Then');
+  assert.equal(captionPage(`${'这是一个很长的句子，'.repeat(6)}完了。“是吗？”她问`), '“是吗？”她问');
+  assert.equal(captionPage(''), '');
 });
