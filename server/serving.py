@@ -57,8 +57,7 @@ def run(settings: Settings) -> None:
         ws_max_size=MAX_EVENT_BYTES,
         timeout_graceful_shutdown=2,  # conversations were drained before; what is left is an answer on its way
     )
-    registry = app.state.parley.registry
-    server = _Server(config, lambda: registry.drain(settings.server.drain_seconds))
+    server = _Server(config, app.state.parley.registry.drain, settings.server.drain_seconds)
     server.url = f"{scheme}://{shown}:{port}"
     with listener:
         server.run(sockets=[listener])

@@ -242,7 +242,11 @@ class FakeEngine:
     def open(self, *, language: str | None = None, on_partial: object = None) -> FakeTranscriptionStream:
         return FakeTranscriptionStream()
 
+    async def start(self) -> None: ...
+
     async def warm_up(self) -> None: ...
+
+    async def start(self) -> None: ...
 
     async def close(self) -> None:
         self.closed += 1

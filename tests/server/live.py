@@ -10,24 +10,32 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from server.draining import DrainingServer
 from server.realtime.parse import MAX_EVENT_BYTES
 
 
 @asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[int]:
-    """The port that ``app`` is served on, as ``server.serving`` serves it."""
+async def serving(app: FastAPI, *, drain_s: float = 0) -> AsyncIterator[tuple[DrainingServer, int]]:
+    """The server and its port, as ``server.serving`` runs it; stopped at the end where it has not been."""
     config = uvicorn.Config(
         app, ws="websockets-sansio", log_level="warning", access_log=False, proxy_headers=False,
         ws_max_size=MAX_EVENT_BYTES, timeout_graceful_shutdown=2,
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = DrainingServer(config, app.state.parley.registry.drain, drain_s)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not task.done():
             await asyncio.sleep(0.01)
         try:
-            yield listener.getsockname()[1]
+            yield server, listener.getsockname()[1]
         finally:
             server.should_exit = True
             await task
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[int]:
+    """The port that ``app`` is served on."""
+    async with serving(app) as (_, port):
+        yield port

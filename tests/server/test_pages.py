@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from server.personas import THUMBNAIL_SIDE
 from server.routes.static import WebClientFiles
 from tests.server.conftest import Site
 
@@ -76,7 +77,7 @@ def test_avatars_and_their_pictures(serve: Serve) -> None:
     picture = client.get(listed["data"][0]["thumbnail"])
     assert picture.headers["content-type"] == "image/webp"
     with Image.open(io.BytesIO(picture.content)) as image:
-        assert image.size == (256, 256)
+        assert image.size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
 
 
 @pytest.mark.parametrize(
