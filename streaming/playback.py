@@ -79,7 +79,8 @@ class Playback:
 
     def _send(self, release: Release) -> None:
         if self._sound is not None and self._opus is not None:
-            self._sound.send(self._opus.encode(release.pcm48k), release.pts_48k)
+            packet = self._opus.silence() if release.silent else self._opus.encode(release.pcm48k)
+            self._sound.send(packet, release.pts_48k)
         if self._picture is not None and release.picture is not None:
             self._picture.send(release.picture, release.pts_90k, keyframe=release.keyframe)
         self.on_release(release)

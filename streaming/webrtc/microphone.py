@@ -80,7 +80,7 @@ class Microphone:
         except av.FFmpegError:
             return  # what is missing shows in the next packet's time
         for frame in frames:
-            pcm = np.asarray(frame.to_ndarray(), np.int16).reshape(-1)
+            pcm = np.frombuffer(frame.planes[0], np.int16, frame.samples)
             if self._next_timestamp is not None:
                 hole = (packet.timestamp - self._next_timestamp) & 0xFFFFFFFF
                 if 0 < hole <= MAX_SILENCE:

@@ -73,6 +73,9 @@ class AvatarWorker(Protocol):
 
 
 class WorkerPool(Protocol):
+    async def start(self) -> None:
+        """Load what would make the first conversation wait; ``acquire`` does it where this was not called."""
+
     async def acquire(self, spec: WorkerSpec) -> AvatarWorker:
         """A worker for one conversation.
 

@@ -70,7 +70,10 @@ def main(control_fd: int) -> None:
                 os.read(wake_read, 4096)
             _reap(control, workers)
         if control in readable:
-            data, fds, _, _ = socket.recv_fds(control, _MAX_DATAGRAM, 1)
+            try:
+                data, fds, _, _ = socket.recv_fds(control, _MAX_DATAGRAM, 1)
+            except ConnectionError:  # the gateway ended with reports unread
+                break
             if not data:
                 break
             match msgpack.unpackb(data):
