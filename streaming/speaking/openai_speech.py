@@ -158,7 +158,9 @@ class _Sound:
             if self._bytes.startswith(magic):
                 raise _NoSound(f"sends {kind}; it must support response_format \"pcm\" (or WAV).")
         rate_hz = ENDPOINT_RATE_HZ
-        if self._bytes[:4] == b"RIFF"[: len(self._bytes)]:
+        if not last and len(self._bytes) < 4:
+            return False
+        if self._bytes.startswith(b"RIFF"):
             at = self._bytes.find(b"data", 12, _LONGEST_HEADER)
             if at < 0 or len(self._bytes) < at + 8:
                 if last or len(self._bytes) > _LONGEST_HEADER:

@@ -57,8 +57,8 @@ async def speak_deltas(
     """Speak a growing text.
 
     Deltas are read as fast as they come; synthesis runs ahead of the consumer by at most two sentences or ten
-    seconds. Closing the iterator (``aclose``, or cancelling the task that iterates) closes ``deltas`` and the
-    voice at once and returns when they are closed.
+    seconds. Closing the iterator (``contextlib.aclosing``) closes ``deltas`` and the voice at once and returns
+    when they are closed.
 
     Args:
         language: BCP 47, for text whose script does not tell.

@@ -57,6 +57,7 @@ class Exchange:
 class Endpoint:
     base_url: str
     requests: list[Exchange] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -74,6 +75,7 @@ async def endpoint(handler: Handler) -> AsyncIterator[Endpoint]:
             with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
                 exchange = await _read(reader, writer, len(found.requests) + 1)
                 found.requests.append(exchange)
+                found.asked.set()
                 await _answer(exchange, reader)
         finally:
             tasks.discard(task)

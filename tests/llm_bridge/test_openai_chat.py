@@ -242,8 +242,7 @@ async def test_closing_the_stream_closes_the_connection_at_once() -> None:
 async def test_cancelling_closes_the_connection_at_once(handler: Handler) -> None:
     async with endpoint(handler) as server, Model(server.base_url) as model:
         task = asyncio.create_task(answer(model.chat.stream(HELLO)))
-        while not server.requests:
-            await asyncio.sleep(0.001)
+        await asyncio.wait_for(server.asked.wait(), 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
