@@ -148,6 +148,15 @@ def noise_opening() -> dict[str, float]:
     return out
 
 
+def _without_nan(value: object) -> object:
+    """A clip without rounded vowels has no correlation of rounding: null in JSON."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path, help="recordings, with aligned/NAME.json")
@@ -170,7 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"with timings: {timed:.3f} ms of CPU a frame")
     if options.json:
         report = {"clips": [asdict(s) for s in scores], "noise": noise, "timed_cpu_ms_a_frame": timed}
-        options.json.write_text(json.dumps(report, indent=1))
+        options.json.write_text(json.dumps(_without_nan(report), indent=1, allow_nan=False) + "\n")
     return 0
 
 

@@ -12,7 +12,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.motion.speech.mouth import COUNT, FUNNEL, JAW, LOWER, PUCKER, SPREAD, UPPER
+from avatar.motion.speech.mouth import COUNT, FUNNEL, JAW, LOWER, PUCKER, SEAL, SPREAD, UPPER
 from avatar.speech import BEAT_SAMPLES, SPEECH_RATE_HZ
 
 LOOK_AHEAD_FRAMES = 2
@@ -54,14 +54,21 @@ _CONTRAST = 1.4
 """Least squares shrinks towards the mean; this restores the amplitude of the rules."""
 _MEAN = np.array([0.16, -0.02, 0.10], np.float32)
 
-_FLOOR_RISE_DB = 0.03
-"""A hop. The background estimate climbs 1.5 dB a second, so a held vowel does not become background."""
+_FLOOR_HOPS = 100
+"""The background is the quietest moment of the last two seconds (minimum statistics, Martin 2001): speech dips to it
+more often than that."""
+_FIRST_FLOOR_DB = -58.0
+_DIGITAL_SILENCE_DB = -75.0
 _FLOOR_MARGIN_DB = 8.0
-_LEVEL_FALL_DB = 0.06
+_LEVEL_FALL_DB = 0.12
+"""A hop of speech: 6 dB a second, little between two vowels. In pauses the level stays."""
 _QUIETEST_LEVEL_DB = -50.0
 _RANGE_DB = 35.0
 """From an ordinary loud vowel down to where the mouth shuts."""
 _SHARE_DB = 30.0
+
+_PARTING_SEAL = 0.35
+"""On the frame after a closure: lips part over two frames, not one."""
 
 _DIP_BEFORE_DB, _DIP_AFTER_DB = 14.0, 11.0
 _HISS_DB = -28.0
@@ -73,7 +80,8 @@ class AcousticMouth:
     """Reads mouth frames from a stream of sound: ``push`` sound, take ``next`` for each frame in order."""
 
     def __init__(self) -> None:
-        self._floor_db = -55.0
+        self._quietest = deque([_FIRST_FLOOR_DB], maxlen=_FLOOR_HOPS)
+        self._floor_db = _FIRST_FLOOR_DB
         self._level_db = -28.0
         self._sound: deque[NDArray[np.int16]] = deque()
         self._tail = np.zeros(_WINDOW, np.float32)
@@ -81,6 +89,7 @@ class AcousticMouth:
         self._middle: deque[float] = deque(maxlen=_BEHIND + _AVERAGED)
         self._hiss: deque[float] = deque(maxlen=_BEHIND + _AVERAGED)
         self._started = False
+        self._closed = False
 
     def push(self, pcm48k: NDArray[np.int16]) -> None:
         """Append sound, mono int16 [samples]."""
@@ -94,6 +103,7 @@ class AcousticMouth:
         self._hiss.clear()
         self._tail[:] = 0
         self._started = False
+        self._closed = False
 
     def next(self) -> tuple[NDArray[np.float32], bool]:
         """The next 40 ms frame: mouth float32 [COUNT], and whether the lips are closed.
@@ -103,7 +113,10 @@ class AcousticMouth:
         for _ in range(_HOPS_PER_FRAME if self._started else _AVERAGED):
             self._analyse(self._hop_of_sound())
         self._started = True
-        return self._shape(), self._closes()
+        mouth, closed = self._shape(), self._closes()
+        mouth[SEAL] = _PARTING_SEAL if self._closed and not closed else 0.0
+        self._closed = closed
+        return mouth, closed
 
     def _hop_of_sound(self) -> NDArray[np.float32]:
         out = np.zeros(_HOP, np.float32)
@@ -123,11 +136,11 @@ class AcousticMouth:
         power = (spectrum.real**2 + spectrum.imag**2) * (4.0 / _WINDOW**2)
         bands = 10.0 * np.log10(np.array([power[a:b].sum() for a, b in _BINS]) + 1e-9)
         loudest = float(bands.max())
-        self._floor_db = min(loudest, self._floor_db + _FLOOR_RISE_DB) if loudest > -89 else self._floor_db
-        self._level_db = max(
-            loudest - 3.0, self._level_db - _LEVEL_FALL_DB, self._floor_db + 12.0, _QUIETEST_LEVEL_DB
-        )
+        self._quietest.append(loudest)
+        self._floor_db = max(min(self._quietest), _DIGITAL_SILENCE_DB)
         gate = min(max((loudest - self._floor_db - _FLOOR_MARGIN_DB) / 8.0, 0.0), 1.0)
+        fallen = self._level_db - _LEVEL_FALL_DB * gate
+        self._level_db = max(loudest - 3.0, fallen, self._floor_db + 12.0, _QUIETEST_LEVEL_DB)
         middle = float(bands[1:-1].max())
         loudness = gate * min(max((middle - self._level_db + _RANGE_DB) / _RANGE_DB, 0.0), 1.2)
         shares = np.clip((bands - loudest + _SHARE_DB) / _SHARE_DB, 0.0, 1.0)

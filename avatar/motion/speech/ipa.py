@@ -145,8 +145,8 @@ _SIBILANTS = (Place.SIBILANT, Place.POSTALVEOLAR, Place.RETROFLEX_SIBILANT, Plac
 
 _LIGATURES = {"ʦ": "ts", "ʣ": "dz", "ʧ": "tʃ", "ʤ": "dʒ", "ʨ": "tɕ", "ʥ": "dʑ", "ꭧ": "ʈʂ", "ꭦ": "ɖʐ"}
 _RETROFLEX_MNEMONIC = {"s": "ʂ", "z": "ʐ", "i": "ɨ", "t": "ʈ", "d": "ɖ", "n": "ɳ", "l": "ɭ", "r": "ɻ"}
-_CONSONANT_SHARE = 0.9
-"""A consonant written beside a vowel in one symbol ("ɑːɹ", "əl") lasts about as long as half the vowel."""
+_CONSONANT_SHARE = 0.6
+"""A consonant written beside a vowel in one symbol ("ɑːɹ", "əl", "wei") is shorter than a short vowel."""
 
 
 @lru_cache(maxsize=4096)
@@ -216,4 +216,4 @@ def _add_consonant(parts: list[tuple[Sound, float]], consonant: Consonant) -> No
     ):
         parts[-1] = (Sound(consonant), parts[-1][1])  # an affricate
         return
-    parts.append((Sound(consonant), 1.0 if not parts or isinstance(before, Consonant) else _CONSONANT_SHARE))
+    parts.append((Sound(consonant), _CONSONANT_SHARE))

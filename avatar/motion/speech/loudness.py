@@ -32,17 +32,21 @@ def envelope_db(pcm48k: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 class VoiceLevel:
-    """Running level of a voice's vowels, and each vowel's gain against it."""
+    """Running level of a voice's vowels, and each vowel's gain against it.
+
+    Attributes:
+        level_db: of ordinary vowels, dB of full scale; None before the first.
+    """
 
     def __init__(self) -> None:
-        self._level_db: float | None = None
+        self.level_db: float | None = None
 
     def gain(self, level_db: float) -> float:
         """Gain of a vowel of this level: 1 for an ordinary one, within 0.75..1.25; learns the level."""
         if level_db < _SILENCE_DB:
             return 1.0
-        if self._level_db is None:
-            self._level_db = level_db
-        gain = 1.0 + _GAIN_PER_DB * (level_db - self._level_db)
-        self._level_db += _LEVEL_SHARE * (level_db - self._level_db)
+        if self.level_db is None:
+            self.level_db = level_db
+        gain = 1.0 + _GAIN_PER_DB * (level_db - self.level_db)
+        self.level_db += _LEVEL_SHARE * (level_db - self.level_db)
         return min(max(gain, _GAIN_RANGE[0]), _GAIN_RANGE[1])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from avatar.motion.speech.coarticulation import Segment
 from avatar.motion.speech.ipa import Sound, Vowel, parse
 from avatar.motion.speech.loudness import HOP_MS, VoiceLevel, envelope_db
+from avatar.motion.speech.prosody import PAUSE_MS, Accent, Prosody
 from avatar.motion.speech.visemes import viseme
 from avatar.speech import SpeechChunk
 
@@ -21,37 +22,19 @@ _SILENT_DB_PER_MS = 0.05
 """Price of placing a closure away from where it is expected, against the depth of the gap found there."""
 
 _SILENCE = Sound(None)
-_PAUSE_MS = 120.0
-"""A shorter silence is a stop's gap, not the end of a phrase."""
-
-
-
-@dataclass(frozen=True, slots=True)
-class Accent:
-    """A stressed vowel: heads nod and brows rise with it.
-
-    Attributes:
-        at_ms: start of the vowel.
-        prominence: loudness and length against the voice's average, about 0.5..2.
-    """
-
-    at_ms: float
-    prominence: float
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkPlan:
-    """What one chunk asks of the mouth, on the clock of the utterance.
+    """What one chunk asks of the mouth and tells the body, on the clock of the utterance.
 
     Attributes:
         segments: in order of time.
-        accents: in order of time.
-        pauses: (start_ms, end_ms) of silences that end a phrase.
+        prosody: accents and pauses.
     """
 
     segments: list[Segment]
-    accents: list[Accent]
-    pauses: list[tuple[float, float]]
+    prosody: Prosody
 
 
 def plan_chunk(chunk: SpeechChunk, start_ms: float, level: VoiceLevel) -> ChunkPlan:
@@ -92,7 +75,7 @@ def plan_chunk(chunk: SpeechChunk, start_ms: float, level: VoiceLevel) -> ChunkP
             at = until
     if duration - cursor > 1.0:
         _add_silence(segments, pauses, start_ms + cursor, start_ms + duration)
-    return ChunkPlan(segments, accents, pauses)
+    return ChunkPlan(segments, Prosody(accents, pauses))
 
 
 def silence(start_ms: float, end_ms: float) -> Segment:
@@ -104,7 +87,7 @@ def _add_silence(segments: list[Segment], pauses: list[tuple[float, float]], sta
     if end <= start:
         return
     segments.append(silence(start, end))
-    if end - start >= _PAUSE_MS:
+    if end - start >= PAUSE_MS:
         pauses.append((start, end))
 
 

@@ -13,7 +13,8 @@ from avatar.motion.speech.acoustic import LOOK_AHEAD_FRAMES, AcousticMouth
 from avatar.motion.speech.coarticulation import Segment
 from avatar.motion.speech.loudness import VoiceLevel
 from avatar.motion.speech.mouth import COUNT
-from avatar.motion.speech.segments import Accent, plan_chunk, silence
+from avatar.motion.speech.prosody import Accent, Prosody, listen
+from avatar.motion.speech.segments import plan_chunk, silence
 from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SPEECH_RATE_HZ, SpeechChunk
 
 FRAME_MS = 1000.0 / FRAME_RATE_HZ
@@ -40,6 +41,24 @@ class SpeechMoment:
     phrase_ends: bool
     remaining_ms: float
     complete: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechFrame:
+    """One speaking frame.
+
+    Attributes:
+        mouth: before contacts are enforced, float32 [COUNT].
+        sealed, touching: the contacts of this frame.
+        timed: read from phonemes (else from the sound).
+        moment: what the rest of the body hears of it.
+    """
+
+    mouth: NDArray[np.float32]
+    sealed: bool
+    touching: bool
+    timed: bool
+    moment: SpeechMoment
 
 
 NOTICE_MS = 200.0
@@ -89,14 +108,22 @@ class SpeechTrack:
         self._end += len(chunk.pcm48k)
         timed = chunk.phonemes is not None
         self._spans.append(_Span(start, self._end, timed))
-        if not timed:
+        start_ms = start * _MS_PER_SAMPLE
+        if timed:
+            plan = plan_chunk(chunk, start_ms, self._level)
+            self._segments += plan.segments
+            self._hear(plan.prosody)
+        else:
             self._acoustic.push(chunk.pcm48k)
-            return self._replan(start)
-        plan = plan_chunk(chunk, start * _MS_PER_SAMPLE, self._level)
-        self._segments += plan.segments
-        self._accents += plan.accents
-        self._pauses += plan.pauses
+            self._hear(listen(chunk.pcm48k, start_ms, self._level))
         return self._replan(start)
+
+    def _hear(self, prosody: Prosody) -> None:
+        self._accents += prosody.accents
+        for begin, end in prosody.pauses:
+            if self._pauses and begin - self._pauses[-1][1] < 1.0:  # one pause, cut by the seam of two chunks
+                begin = self._pauses.pop()[0]
+            self._pauses.append((begin, end))
 
     def finish(self) -> NDArray[np.float32]:
         """No more comes. Returns by how much the next frame's plan changed, float32 [COUNT]."""
@@ -118,11 +145,17 @@ class SpeechTrack:
             left -= LOOK_AHEAD_FRAMES * BEAT_SAMPLES
         return max(left // BEAT_SAMPLES, 0)
 
-    def next(self) -> tuple[NDArray[np.float32], bool, bool, SpeechMoment]:
-        """The next frame: mouth before contacts are enforced float32 [COUNT], sealed, touching, moment."""
+    @property
+    def expects_more(self) -> bool:
+        """An utterance was begun and is not complete."""
+        return self._end > 0 and not self._complete
+
+    def next(self) -> SpeechFrame:
+        """The next frame; ``ready`` must have promised it."""
         at = self._head
         now_ms = at * _MS_PER_SAMPLE + FRAME_MS / 2
-        if self._spans[0].timed:
+        timed = self._spans[0].timed
+        if timed:
             mouth, sealed, touching = self._plan[0], bool(self._sealed[0]), bool(self._touching[0])
         else:
             (mouth, sealed), touching = self._acoustic.next(), False
@@ -130,7 +163,7 @@ class SpeechTrack:
         self._head = min(at + BEAT_SAMPLES, self._end)
         moment = self._moment(now_ms)
         self._trim(now_ms)
-        return mouth, sealed, touching, moment
+        return SpeechFrame(mouth, sealed, touching, timed, moment)
 
     def _moment(self, now_ms: float) -> SpeechMoment:
         accents = []

@@ -84,7 +84,7 @@ _CONSONANTS: dict[Place, tuple[dict[int, float], tuple[float, ...]]] = {
     # The jaw must rise for a sibilant whatever is around it (Mooshammer et al. 2007).
     Place.SIBILANT: ({JAW: 0.08, SPREAD: 0.28, LOWER: 0.28, UPPER: 0.14}, (2.2, 1.0, 0.22, 0.6, 1.2, 0.4)),
     Place.POSTALVEOLAR: (
-        {JAW: 0.09, FUNNEL: 0.45, PUCKER: 0.32, LOWER: 0.12, UPPER: 0.12},
+        {JAW: 0.09, FUNNEL: 0.4, PUCKER: 0.32, LOWER: 0.12, UPPER: 0.12},
         (2.0, 1.0, 1.1, 0.7, 1.0, 0.4),
     ),
     # Mandarin's zh ch sh r round the lips less than English sh; j q x not at all (Lin 2007).

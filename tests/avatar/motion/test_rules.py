@@ -14,6 +14,7 @@ from avatar.beats import BeatMaker
 from avatar.motion.motion import CHANNELS, FACE_CHANNELS, INDEX, Motion
 from avatar.motion.rules import RuleMotionSource
 from avatar.motion.source import Gesture, Mode
+from avatar.motion.speech.mouth import measures
 from avatar.speech import BEAT_SAMPLES, SpeechChunk
 from tests.avatar.motion.speech_material import spoken
 
@@ -124,6 +125,34 @@ def test_idle_head_stays_within_what_a_portrait_shows_well() -> None:
     assert np.abs(values[:, INDEX["headYaw"]]).max() <= 7
     assert np.abs(values[:, INDEX["headRoll"]]).max() <= 3
     assert 1.0 < values[:, INDEX["headYaw"]].std() < 3.0, "and it does live"
+
+
+def test_a_change_between_timings_and_sound_does_not_jump() -> None:
+    source = RuleMotionSource(0)
+    tone = (6000 * np.sin(np.arange(48 * 400) * 2 * np.pi * 220 / 48_000)).astype(np.int16)
+    for _ in range(4):
+        source.push(spoken([("ɑ", 250.0), ("uː", 150.0)]))
+        source.push(SpeechChunk(tone, "en", None))
+    source.finish()
+    values = source.take(source.ready(), speaking=True).values
+    for name, curve in measures(values).items():
+        assert np.abs(np.diff(curve)).max() < 0.36, name
+
+
+def test_a_late_voice_does_not_make_the_avatar_look_idle() -> None:
+    """Between pieces of one utterance the body stays with it; once it is complete, or very late, it does not."""
+
+    def frown_after_pause(finish: bool, frames: int) -> float:
+        source = RuleMotionSource(5)
+        source.set_mode(Mode.THINKING)
+        source.push(spoken([("a", 3000.0)]))
+        source.take(source.ready(), speaking=True)
+        if finish:
+            source.finish()
+        return float(source.take(frames, speaking=False)["browDownLeft"][-1])
+
+    assert frown_after_pause(finish=False, frames=10) < 0.01 < frown_after_pause(finish=True, frames=10)
+    assert frown_after_pause(finish=False, frames=60) > 0.05
 
 
 class _Recorder:
