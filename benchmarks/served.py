@@ -28,11 +28,13 @@ class Served:
 
     Attributes:
         log: its lines so far.
+        idle: the processes that it has without any conversation.
     """
 
     url: str
     process: asyncio.subprocess.Process
     log: list[str]
+    idle: list[psutil.Process]
 
     def processes(self) -> list[psutil.Process]:
         """The server's process and all that it started."""
@@ -66,7 +68,8 @@ async def serve(data_dir: Path, *arguments: str, **variables: str) -> AsyncItera
             process.kill()
         await process.wait()
         raise
-    served = Served(url, process, log)
+    parent = psutil.Process(process.pid)
+    served = Served(url, process, log, [parent, *parent.children(recursive=True)])
     reader = asyncio.create_task(_drain(process, log))
     try:
         yield served

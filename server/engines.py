@@ -48,6 +48,7 @@ class Engines:
         await self.transcriber.warm_up()
         await self.chat_model.warm_up()
         await self.synthesizer.warm_up()
+        await self.worker_pool.start()
 
     async def close(self) -> None:
         for engine in (self.transcriber, self.chat_model, self.synthesizer, self.worker_pool):
@@ -149,7 +150,9 @@ def _build_transcriber(settings: Settings, choice: Choice) -> Transcriber:
         from streaming.hearing.openai_transcriber import OpenAITranscriber
 
         assert section.base_url is not None
-        return OpenAITranscriber(base_url=section.base_url, api_key=_secret(section.api_key), model=section.model)
+        return OpenAITranscriber(
+            base_url=section.base_url, api_key=_secret(section.api_key), model=section.model or "whisper-1"
+        )
     if choice.engine == "faster-whisper":
         from server.models import find_whisper_model
         from streaming.hearing.whisper import WhisperTranscriber

@@ -199,7 +199,10 @@ class Answerer:
         self._observe(events.ResponseDelta(response.response_id, response.item_id, delta))
 
     def _on_made(self, response: Response) -> None:
-        self._finish(response, "completed")
+        if response.truncated:
+            self._finish(response, "incomplete", reason="max_output_tokens")
+        else:
+            self._finish(response, "completed")
 
     def _on_failed(self, response: Response, error: Exception) -> None:
         code = str(getattr(error, "code", "server_error"))

@@ -7,7 +7,7 @@ response is silent and unseen; ``release`` lets it out, ``cancel`` leaves no tra
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,7 +18,6 @@ from streaming.errors import StreamingError
 from streaming.events import Caption
 from streaming.output import Output
 from streaming.speaking.pipeline import CaptionWord, SpokenPiece
-
 
 QUEUED_MS = 8000.0
 """Sound handed to the output ahead of its playing: an interruption wastes no more than this, a slow voice has this long."""
@@ -54,7 +53,10 @@ class Marks:
         stages: dict[str, float] = {}
         at = marks[0]
         for name, mark in zip(names, marks[1:], strict=True):
-            if at is None or mark is None:
+            if mark is None:
+                continue
+            if at is None:  # a typed turn begins with its end
+                at = mark
                 continue
             stages[name] = round(max(0.0, mark - at) * 1000, 1)
             at = max(at, mark)
@@ -119,6 +121,7 @@ class Response:
         self.played_out = False
         self._output = output
         self._on_delta, self._on_made, self._on_failed = on_delta, on_made, on_failed
+        self.truncated = False
         self._unsent = ""
         self._gate = asyncio.Event()
         self._progress = asyncio.Event()
@@ -229,6 +232,7 @@ class Response:
             async for delta in deltas:
                 self._take(delta)
                 yield delta
+            self.truncated = getattr(deltas, "truncated", False)
 
     def _take(self, delta: str) -> None:
         if self.marks.first_delta is None:
@@ -242,9 +246,10 @@ class Response:
 
 @asynccontextmanager
 async def _closing(iterator: AsyncIterator[object]) -> AsyncIterator[None]:
-    """Close a generator at once where it was left unfinished, not when it is collected."""
+    """Close a stream at once where it was left unfinished, not when it is collected."""
     try:
         yield
     finally:
-        if isinstance(iterator, AsyncGenerator):
-            await iterator.aclose()
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from avatar.motion.source import Gesture, Mode
+from llm_bridge.chat import ChatOptions, Message
 from llm_bridge.errors import ModelBroken, ModelUnavailable
 from streaming import events
 from streaming.conversation import DUCK_DB, Conversation
@@ -325,6 +326,7 @@ def test_typed_text_is_answered_and_a_second_answer_must_wait() -> None:
 
     scene = play(Scene(), act)
     assert [m.text for m in scene.chat.requests[0]] == ["Answer in rhyme.", "hello there"]
+    assert list(scene.one(events.TurnLatency).stages) == ["transcription", "thinking", "synthesis", "rendering"]
 
 
 def test_items_are_checked() -> None:
@@ -571,3 +573,21 @@ def test_a_turn_understood_while_a_click_is_heard_is_answered_after_it() -> None
 
     scene = play(Scene(transcriber=FakeTranscriber("green apples", delay_s=1.2)), act)
     assert scene.all(events.InputCleared) and scene.one(events.ResponseDone).status == "completed"
+
+
+def test_an_answer_cut_by_its_length_says_so() -> None:
+    class Limited(FakeChat):
+        def stream(self, messages: Sequence[Message], options: ChatOptions = ChatOptions()) -> AsyncIterator[str]:
+            return Cut(super().stream(messages, options))
+
+    class Cut(AsyncIterator[str]):
+        truncated = True
+
+        def __init__(self, deltas: AsyncIterator[str]) -> None:
+            self._deltas = deltas
+
+        async def __anext__(self) -> str:
+            return await anext(self._deltas)
+
+    done = play(Scene(chat=Limited()), ask).one(events.ResponseDone)
+    assert (done.status, done.reason) == ("incomplete", "max_output_tokens")
