@@ -18,6 +18,7 @@ The helper ends when its standard input does, so that it cannot outlive the gate
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -40,8 +41,15 @@ _READ_BYTES = 65_536
 
 @dataclass(slots=True)
 class _Open:
+    """Attributes:
+    requests: that wait for the text of what was fed so far.
+    deferred: messages that came meanwhile. Sound that keeps coming must not put the text off, on a machine
+        that decodes slower than people speak.
+    """
+
     segment: Segment
-    requests: deque[int] = field(default_factory=deque)
+    requests: list[int] = field(default_factory=list)
+    deferred: list[list[Any]] = field(default_factory=list)
     settled: str = ""
 
 
@@ -64,22 +72,29 @@ class Scheduler:
             if kind == "open":
                 self._open[number] = _Open(self._engine.open(rest[0]))
                 self._order.append(number)
-            elif number not in self._open:
-                pass  # it failed earlier, and the gateway was told
-            elif kind == "feed":
-                self._open[number].segment.feed(np.frombuffer(rest[0], np.int16))
-            elif kind == "transcribe":
-                self._open[number].requests.append(rest[0])
-            elif kind == "cancel":
-                if rest[0] in self._open[number].requests:
-                    self._open[number].requests.remove(rest[0])
-            elif kind == "close":
-                self._drop(number).segment.close()
-            else:
-                raise ValueError(f"unknown message {kind!r}")
+            elif number in self._open:  # if not: it failed earlier, and the gateway was told
+                self._handle_open(self._open[number], kind, message)
         except Exception as error:
             return self._failed(number, error)
         return []
+
+    def _handle_open(self, open_: _Open, kind: str, message: list[Any]) -> None:
+        number = message[1]
+        if kind == "feed" and not open_.requests:
+            open_.segment.feed(np.frombuffer(message[2], np.int16))
+        elif kind == "transcribe" and not open_.deferred:
+            open_.requests.append(message[2])
+        elif kind in ("feed", "transcribe"):
+            open_.deferred.append(message)
+        elif kind == "cancel":
+            open_.requests = [request for request in open_.requests if request != message[2]]
+            open_.deferred = [later for later in open_.deferred if later != ["transcribe", number, message[2]]]
+            if not open_.requests:
+                self._resume(open_)
+        elif kind == "close":
+            self._drop(number).segment.close()
+        else:
+            raise ValueError(f"unknown message {kind!r}")
 
     def step(self) -> list[list[Any]]:
         """One slice of work for one segment; afterwards ``idle`` tells whether there was nothing to do."""
@@ -89,8 +104,7 @@ class Scheduler:
                 more = open_.segment.work(urgent=bool(open_.requests))
                 out = self._results(number, open_, more)
             except Exception as error:
-                out = self._failed(number, error)
-                more = True
+                more, out = True, self._failed(number, error)
             if more or out:
                 if number in self._open:
                     self._order.remove(number)
@@ -106,11 +120,17 @@ class Scheduler:
             heard = open_.segment.finish()
             out += [["text", number, r, heard.text, heard.language, heard.samples] for r in open_.requests]
             open_.requests.clear()
+            self._resume(open_)
         settled = open_.segment.settled()
         if settled != open_.settled:
             open_.settled = settled
             out.append(["settled", number, settled])
         return out
+
+    def _resume(self, open_: _Open) -> None:
+        deferred, open_.deferred = open_.deferred, []
+        for message in deferred:
+            self._handle_open(open_, message[0], message)
 
     def _drop(self, number: int) -> _Open:
         self._order.remove(number)
@@ -118,7 +138,9 @@ class Scheduler:
 
     def _failed(self, number: int, error: Exception) -> list[list[Any]]:
         if number in self._open:
-            self._drop(number)
+            segment = self._drop(number).segment
+            with contextlib.suppress(Exception):
+                segment.close()
         return [["failed", number, f"{type(error).__name__}: {error}"]]
 
 

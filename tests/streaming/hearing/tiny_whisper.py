@@ -73,7 +73,14 @@ def _tokens(multilingual: bool, words: list[str]) -> list[str]:
         tokens[-1] = ""  # real ones have it, and ctranslate2 knows them by it
     tokens += ["<|endoftext|>", "<|startoftranscript|>"]
     tokens += [f"<|{code}|>" for code in LANGUAGES]
-    tokens += ["<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
+    tokens += [
+        "<|translate|>",
+        "<|transcribe|>",
+        "<|startoflm|>",
+        "<|startofprev|>",
+        "<|nospeech|>",
+        "<|notimestamps|>",
+    ]
     return tokens + [f"<|{0.02 * step:.2f}|>" for step in range(1501)]
 
 
