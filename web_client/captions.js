@@ -14,7 +14,7 @@
  * @property {boolean} final nothing will be added
  * @property {boolean} interrupted the avatar was cut off; `text` is what was heard
  */
-/** @typedef {{itemId: string | null, spoken: boolean, full: string, ended: boolean}} Answer */
+/** @typedef {{itemId: string | null, full: string, ended: boolean}} Answer */
 
 export class Captions {
   /** @type {Map<string, Caption>} */
@@ -85,21 +85,12 @@ export class Captions {
       case 'conversation.item.deleted':
         this.#finish(event.item_id, { text: '' });
         break;
-      case 'response.created':
-        this.#answer(event.response?.id);
-        break;
       case 'response.output_item.added':
         this.#answer(event.response_id).itemId = event.item?.id ?? null;
         break;
-      case 'avatar.caption': {
-        const answer = this.#answer(event.response_id);
-        answer.itemId = event.item_id;
-        answer.spoken = true;
+      case 'avatar.caption':
+        this.#answer(event.response_id).itemId = event.item_id;
         this.#later(nowMs + delayMs, () => this.#append(event.item_id, 'assistant', event.text));
-        break;
-      }
-      case 'output_audio_buffer.started':
-        this.#answer(event.response_id).spoken = true;
         break;
       case 'response.output_audio_transcript.done':
         this.#answer(event.response_id).full = event.transcript;
@@ -118,18 +109,11 @@ export class Captions {
         this.#later(nowMs + delayMs, () => this.#end(event.response_id, true));
         break;
       case 'response.done':
-        this.#done(event.response, nowMs + delayMs);
+        // Completed means made, not heard: its sound may not even have begun.
+        if (event.response?.status === 'cancelled' || event.response?.status === 'failed') {
+          this.#later(nowMs + delayMs, () => this.#end(event.response.id, true));
+        }
         break;
-    }
-  }
-
-  /** @param {any} response @param {number} atMs */
-  #done(response, atMs) {
-    if (!response || typeof response.id !== 'string') return;
-    if (response.status === 'cancelled' || response.status === 'failed') {
-      this.#later(atMs, () => this.#end(response.id, true));
-    } else if (!this.#answer(response.id).spoken) {
-      this.#later(atMs, () => this.#end(response.id, false));
     }
   }
 
@@ -146,7 +130,7 @@ export class Captions {
   #answer(responseId) {
     let answer = this.#answers.get(responseId);
     if (!answer) {
-      answer = { itemId: null, spoken: false, full: '', ended: false };
+      answer = { itemId: null, full: '', ended: false };
       this.#answers.set(responseId, answer);
     }
     return answer;

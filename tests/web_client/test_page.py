@@ -100,6 +100,18 @@ async def test_a_server_with_a_key_asks_for_it_and_tokens_are_minted(chromium: C
     assert "secret" not in await page.run("JSON.stringify([localStorage, sessionStorage])")
 
 
+async def test_a_link_to_the_bare_element_sets_its_looks_but_not_its_server(
+    chromium: ChromiumFactory, fake: FakeServer
+) -> None:
+    query = "persona=mei&captions&lang=zh&endpoint=https://evil.test&token-url=https://evil.test"
+    page = await ElementPage.open(await chromium(viewport=PHONE), f"{fake.url}/embed.html?{query}#ek_given")
+    await page.button("开始对话").click()
+    call = await fake.call()
+    assert call.authorization == "Bearer ek_given"
+    assert call.session["avatar"] == {"persona": "mei", "language": "zh"}
+    assert await page.run("element.hasAttribute('endpoint') || element.hasAttribute('token-url')") is False
+
+
 @pytest.mark.parametrize("viewport", [PHONE, TABLET, DESKTOP], ids=["phone", "tablet", "desktop"])
 async def test_the_page_fits_its_screen(chromium: ChromiumFactory, fake: FakeServer, viewport: dict[str, int]) -> None:
     page = await ElementPage.open(await chromium(viewport=viewport), fake.url)

@@ -8,6 +8,8 @@ import { errorFromResponse } from '../errors.js';
 export class Server {
   /** Typed by the operator in front of this very page; kept in memory only. Other sites use `token-url`. */
   key = '';
+  /** A client secret given with the page's address; it opens one conversation. */
+  secret = '';
 
   /** @returns {Promise<Catalog>} @throws {import('../errors.js').ParleyError} */
   async catalog() {
@@ -16,15 +18,16 @@ export class Server {
     return response.json();
   }
 
-  /** @returns {Promise<string | null>} a fresh token, or null where no key is set */
+  /** @returns {Promise<string | null>} a token, or null where none is needed */
   async token() {
-    if (!this.key) return null;
+    if (!this.key) return this.secret || null;
     const response = await fetch('v1/realtime/client_secrets', { method: 'POST', headers: this.#headers() });
     if (!response.ok) throw await errorFromResponse(response);
     return (await response.json()).value;
   }
 
   #headers() {
-    return this.key ? { Authorization: `Bearer ${this.key}` } : undefined;
+    const bearer = this.key || this.secret;
+    return bearer ? { Authorization: `Bearer ${bearer}` } : undefined;
   }
 }

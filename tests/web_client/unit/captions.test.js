@@ -47,6 +47,17 @@ test('a completed answer ends with its whole text', () => {
   assert.deepEqual(seen.at(-1), { id: 'item_a', role: 'assistant', text: 'Hello, friend.', final: true, interrupted: false });
 });
 
+test('an answer that is made before its sound begins waits for the sound', () => {
+  captions.receive({ type: 'response.output_item.added', response_id: 'resp_1', item: { id: 'item_a' } }, 0);
+  captions.receive({ type: 'response.output_audio_transcript.done', response_id: 'resp_1', item_id: 'item_a', transcript: 'Yes.' }, 1);
+  captions.receive({ type: 'response.done', response: { id: 'resp_1', status: 'completed' } }, 2);
+  captions.advance(1000);
+  assert.deepEqual(seen, []);
+  word('Yes.', 1001);
+  captions.advance(1001);
+  assert.equal(seen.at(-1)?.text, 'Yes.');
+});
+
 test('an interrupted answer keeps what was heard', () => {
   word('Hello ', 0);
   captions.receive({ type: 'response.output_audio_transcript.done', response_id: 'resp_1', item_id: 'item_a', transcript: 'Hello, friend.' }, 1);
