@@ -237,14 +237,8 @@ class RealtimeSession:
         )
 
     async def _consume(self) -> None:
-        try:
-            while True:
-                await self._handle(await self._inbox.get())
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            logger.exception("session %s failed", self.session_id)
-            self.end(INTERNAL)
+        while True:
+            await self._handle(await self._inbox.get())
 
     async def _handle(self, text: str | bytes) -> None:
         for bucket, amount in ((self._event_bucket, 1), (self._byte_bucket, min(len(text), BURST_BYTES))):
@@ -262,11 +256,17 @@ class RealtimeSession:
             await carry_out(parse_event_object(data), self)
             self._refusals = 0
         except ProtocolError as error:
-            self._refusals += 1
-            self._metrics.client_errors.labels(error.code).inc()
-            self.send(refusal_event(error, event_id))
-            if self._refusals >= MAX_REFUSALS:
-                self.end(FLOOD)
+            self._refuse(error, event_id)
+        except Exception:
+            logger.exception("session %s could not carry out an event", self.session_id)
+            self._refuse(ProtocolError(INTERNAL.message, code=INTERNAL.code, kind="server_error"), event_id)
+
+    def _refuse(self, error: ProtocolError, event_id: str | None) -> None:
+        self._refusals += 1
+        self._metrics.client_errors.labels(error.code).inc()
+        self.send(refusal_event(error, event_id))
+        if self._refusals >= MAX_REFUSALS:
+            self.end(FLOOD)
 
     async def _watch(self) -> None:
         while True:

@@ -43,7 +43,7 @@ class Site:
 
     async def _quiet(self) -> None:
         async with asyncio.timeout(5):
-            while len(self.state.registry):
+            while len(self.state.registry):  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
 
     @property

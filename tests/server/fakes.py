@@ -246,8 +246,6 @@ class FakeEngine:
 
     async def warm_up(self) -> None: ...
 
-    async def start(self) -> None: ...
-
     async def close(self) -> None:
         self.closed += 1
 

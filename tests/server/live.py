@@ -25,7 +25,7 @@ async def serving(app: FastAPI, *, drain_s: float = 0) -> AsyncIterator[tuple[Dr
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         task = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started and not task.done():
+        while not server.started and not task.done():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         try:
             yield server, listener.getsockname()[1]

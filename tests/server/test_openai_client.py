@@ -94,16 +94,19 @@ async def test_a_spoken_turn(shared: Path, tmp_path: Path, scripted_engines: Eng
     """Human speech in; voice activity, turn-taking, sentences, pacing and protocol real; sound and transcript out."""
     app = create_app(Settings(data_dir=tmp_path), scripted_engines)
     speech = recording_24k(shared / "samples/speech/en-librivox-0930.wav") + bytes(2 * 24_000 * 3)
-    async with running(app) as port, client_of(port) as client:
-        async with client.realtime.connect(model="gpt-realtime") as connection:
-            created = await connection.recv()
-            assert isinstance(created, SessionCreatedEvent)
-            vad = {"type": "semantic_vad", "eagerness": "high"}
-            await connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": vad}}})  # type: ignore[typeddict-item]
-            (updated,) = await until(connection, "session.updated")
-            assert isinstance(updated, SessionUpdatedEvent)
-            await speak(connection, speech)
-            events = await until(connection, "response.done", 60)
+    async with (
+        running(app) as port,
+        client_of(port) as client,
+        client.realtime.connect(model="gpt-realtime") as connection,
+    ):
+        created = await connection.recv()
+        assert isinstance(created, SessionCreatedEvent)
+        vad = {"type": "semantic_vad", "eagerness": "high"}
+        await connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": vad}}})  # type: ignore[typeddict-item]
+        (updated,) = await until(connection, "session.updated")
+        assert isinstance(updated, SessionUpdatedEvent)
+        await speak(connection, speech)
+        events = await until(connection, "response.done", 60)
     kinds = [event.type for event in events]
     heard = [
         "input_audio_buffer.speech_started",
@@ -138,14 +141,17 @@ async def test_a_spoken_turn(shared: Path, tmp_path: Path, scripted_engines: Eng
 
 async def test_typed_text_answered_in_text(tmp_path: Path, scripted_engines: Engines) -> None:
     app = create_app(Settings(data_dir=tmp_path), scripted_engines)
-    async with running(app) as port, client_of(port) as client:
-        async with client.realtime.connect(model="parley") as connection:
-            await connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
-            await connection.conversation.item.create(
-                item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "good morning"}]}
-            )
-            await connection.response.create()
-            events = await until(connection, "response.done")
+    async with (
+        running(app) as port,
+        client_of(port) as client,
+        client.realtime.connect(model="parley") as connection,
+    ):
+        await connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
+        await connection.conversation.item.create(
+            item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "good morning"}]}
+        )
+        await connection.response.create()
+        events = await until(connection, "response.done")
     texts = [event.text for event in events if event.type == "response.output_text.done"]
     assert [text.strip() for text in texts] == ["You said: good morning."]
     assert sound_of(events) == b""
@@ -154,35 +160,41 @@ async def test_typed_text_answered_in_text(tmp_path: Path, scripted_engines: Eng
 async def test_interrupting_a_long_answer(tmp_path: Path, scripted_engines: Engines) -> None:
     app = create_app(Settings(data_dir=tmp_path), scripted_engines)
     story = "once upon a time there was a server that liked to talk " * 10
-    async with running(app) as port, client_of(port) as client:
-        async with client.realtime.connect(model="parley") as connection:
-            await connection.conversation.item.create(
-                item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": story}]}
-            )
-            await connection.response.create()
-            events = await until(connection, "response.output_audio.delta")
-            await connection.response.cancel()
-            events += await until(connection, "conversation.item.truncated")
-            kinds = [event.type for event in events]
-            done = events[kinds.index("response.done")]
-            assert isinstance(done, ResponseDoneEvent) and done.response.status == "cancelled"
-            assert done.response.status_details is not None
-            assert done.response.status_details.reason == "client_cancelled"
-            item_id = events[-1].item_id  # type: ignore[union-attr]
-            await connection.conversation.item.retrieve(item_id=item_id)
-            (*_, retrieved) = await until(connection, "conversation.item.retrieved")
+    async with (
+        running(app) as port,
+        client_of(port) as client,
+        client.realtime.connect(model="parley") as connection,
+    ):
+        await connection.conversation.item.create(
+            item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": story}]}
+        )
+        await connection.response.create()
+        events = await until(connection, "response.output_audio.delta")
+        await connection.response.cancel()
+        events += await until(connection, "conversation.item.truncated")
+        kinds = [event.type for event in events]
+        done = events[kinds.index("response.done")]
+        assert isinstance(done, ResponseDoneEvent) and done.response.status == "cancelled"
+        assert done.response.status_details is not None
+        assert done.response.status_details.reason == "client_cancelled"
+        item_id = events[-1].item_id  # type: ignore[union-attr]
+        await connection.conversation.item.retrieve(item_id=item_id)
+        (*_, retrieved) = await until(connection, "conversation.item.retrieved")
     kept = retrieved.item.content[0].transcript  # type: ignore[union-attr]
     assert len(kept) < len(story) / 2, "memory holds only what was heard"
 
 
 async def test_mistakes_reach_the_client_as_error_events(tmp_path: Path) -> None:
     app = create_app(Settings(data_dir=tmp_path), fake_engines(), conversations=FakeConversations())
-    async with running(app) as port, client_of(port) as client:
-        async with client.realtime.connect(model="parley") as connection:
-            await connection.send({"type": "response.cancel", "event_id": "mine"})
-            (*_, error) = await until(connection, "error")
-            assert isinstance(error, RealtimeErrorEvent)
-            assert (error.error.code, error.error.event_id) == ("response_cancel_not_active", "mine")
+    async with (
+        running(app) as port,
+        client_of(port) as client,
+        client.realtime.connect(model="parley") as connection,
+    ):
+        await connection.send({"type": "response.cancel", "event_id": "mine"})
+        (*_, error) = await until(connection, "error")
+        assert isinstance(error, RealtimeErrorEvent)
+        assert (error.error.code, error.error.event_id) == ("response_cancel_not_active", "mine")
 
 
 async def test_a_wrong_key_is_an_authentication_error(tmp_path: Path) -> None:
@@ -233,7 +245,7 @@ async def test_an_event_beyond_the_frame_limit_closes_with_1009(tmp_path: Path) 
                 while True:
                     await socket.recv()
         assert caught.value.rcvd is not None and caught.value.rcvd.code == 1009
-        while len(app.state.parley.registry):
+        while len(app.state.parley.registry):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert conversations.made[0].closed == 1
 
@@ -249,7 +261,7 @@ async def test_clients_that_vanish_leave_nothing(tmp_path: Path, scripted_engine
             await socket.recv()
             await socket.send('{"type":"avatar.say","text":"a long story about nothing in particular"}')
             socket.transport.abort()
-            while len(app.state.parley.registry):
+            while len(app.state.parley.registry):  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
             if number == 4:
                 gc.collect()
