@@ -99,12 +99,11 @@ class OfflineAnswerer:
     async def close(self) -> None:
         """Nothing to end."""
 
-    def find(self, messages: Sequence[Message], loaded_for: str | None = None) -> list[Found]:
+    def find(self, messages: Sequence[Message], language: str | None = None) -> list[Found]:
         """What was found for the last question, best first (for benchmarks and for looking into an answer)."""
-        loaded = self._loaded or self._read()
-        self._loaded = loaded
+        self._loaded = self._loaded or self._read()
         questions = [message.text for message in messages if message.role == "user"]
-        return _find(questions, loaded_for or _language(messages), loaded)
+        return _find(questions, language or _language(messages), self._loaded)
 
     async def _load(self) -> _Loaded:
         if self._loaded is None or self._loaded.stamp != self._stamp():
@@ -189,6 +188,8 @@ def _find(questions: Sequence[str], language: str, loaded: _Loaded) -> list[Foun
     found = index.search(own)
     if asked != questions[-1]:  # "thanks a lot" begins like a salutation and is all there is
         found = _best(found, index.search(dict.fromkeys(tokens(questions[-1]), 1.0)))
+    if language == "en":
+        found = _best(found, index.heard_alike(asked))
     before = [text for text in questions[:-1] if any(map(str.isalnum, text))][-2:]
     certain = bool(found) and found[0].confidence >= FOLLOW_UP_BELOW
     content = [token for token in own if is_content(token)]

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import bm25s
 import numpy as np
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 from rapidfuzz.distance import JaroWinkler
 
 from llm_bridge.languages import is_han
@@ -46,6 +46,14 @@ The second where the topic has a heading only."""
 
 FUZZY_MIN = 0.84
 """Jaro-Winkler similarity from which a word may be a known one misheard ("parlay" and "parley": 0.93)."""
+
+HEARD_ALIKE_TRUST = 0.9
+HEARD_ALIKE_MIN = 0.8
+"""Share of sounds that a question and a foreseen one have in common, from which they may be the same one misheard
+("what hard where do I need"). Word by word such questions have little in common."""
+
+SHORTEST_HEARD = 10
+"""Letters: shorter questions sound like too many others ("who are you", "how are you")."""
 
 PASSAGE_SENTENCES = 4
 """Longest answer: a listener cannot skim."""
@@ -101,10 +109,28 @@ class KnowledgeIndex:
         self._words = [token for token in frequency if not is_han(token[0]) and len(token) > 3]
         self._sounds = {_sound(token): token for token in frequency if is_han(token[0]) and len(token) == 2}
         self._documents = [self._document(*text, asked_of[id(text[0])]) for text in texts]
+        self._questions = {
+            _letters(question): topic
+            for topic in topics
+            for question in topic.questions
+            if len(_letters(question)) >= SHORTEST_HEARD
+        }
+        self._heard = list(self._questions)
         self._bm25 = None
         if texts:
             self._bm25 = bm25s.BM25()
             self._bm25.index([words or ["\0"] for *_, words in texts], show_progress=False)
+
+    def heard_alike(self, question: str) -> list[Found]:
+        """Topics that have a question which sounds like this one as a whole, by falling confidence."""
+        sounds = _letters(question)
+        best: dict[int, Found] = {}
+        for heard, ratio, _ in process.extract(
+            sounds, self._heard, scorer=fuzz.ratio, score_cutoff=HEARD_ALIKE_MIN * 100, limit=3
+        ):
+            topic = self._questions[heard]
+            best.setdefault(id(topic), Found(topic, _passages(topic)[0], ratio / 100 * HEARD_ALIKE_TRUST))
+        return list(best.values())
 
     def search(self, query: Mapping[str, float]) -> list[Found]:
         """Topics by falling confidence, each once.
@@ -202,6 +228,18 @@ def _consonants(word: str) -> str:
     """A rough phonetic key: voiced and unvoiced alike, vowels and doubled letters dropped."""
     key = word.replace("ph", "f").replace("ck", "k").replace("x", "ks").translate(_CONSONANT_CLASSES).replace(" ", "")
     return "".join(char for at, char in enumerate(key) if at == 0 or key[at - 1] != char)
+
+
+def _letters(question: str) -> str:
+    """A question as a row of sounds: what a recognizer splits and spells otherwise stays together."""
+    text = "".join(char for char in question.lower() if "a" <= char <= "z")
+    for written, heard in (("ph", "f"), ("ck", "k"), ("wh", "w"), ("ee", "i"), ("ea", "i"), ("gh", "")):
+        text = text.replace(written, heard)
+    text = text.translate(_LETTER_SOUNDS)
+    return "".join(char for at, char in enumerate(text) if at == 0 or text[at - 1] != char)
+
+
+_LETTER_SOUNDS = str.maketrans("bdgvzcqyou", "ptkfskkiaa")
 
 
 def _alike(query: Mapping[str, float], question: _Document) -> float:

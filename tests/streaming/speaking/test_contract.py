@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ async def test_sound_and_its_timings(name: str, text: str, language: str) -> Non
     if name in ("espeak", "scripted"):
         assert words and all(chunk.speech.phonemes for chunk in spoken)
         assert [word.start for word in words] == sorted(word.start for word in words)
-        assert all(a.end <= b.start for a, b in zip(words, words[1:], strict=False))
+        assert all(a.end <= b.start for a, b in pairwise(words))
         assert all(0 <= word.start_ms <= word.end_ms <= sentence_ms + 0.1 for word in words)
         assert words[0].start == 0 and words[-1].end == len(text)
     else:

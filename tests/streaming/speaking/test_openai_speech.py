@@ -50,14 +50,12 @@ async def spoken(base_url: str, text: str = "Hello.", **options: object) -> list
 )  # fmt: skip
 @pytest.mark.parametrize("step", [1, 1001, 10**6])
 async def test_sound_becomes_48_khz(head: bytes, rate_hz: int, channels: int, step: int) -> None:
-    if step == 1:
-        body = head + tone(rate_hz, 0.02, channels)
-    else:
-        body = head + tone(rate_hz, 0.5, channels)
+    seconds = 0.02 if step == 1 else 0.5
+    body = head + tone(rate_hz, seconds, channels)
     async with endpoint(sending(body, step)) as server:
         chunks = await spoken(server.base_url)
     pcm = np.concatenate(chunks)
-    assert len(pcm) == pytest.approx(48_000 * (0.02 if step == 1 else 0.5), abs=96)
+    assert len(pcm) == pytest.approx(48_000 * seconds, abs=96)
     if step > 1:
         middle = pcm[6_000:18_000].astype(float)
         spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
