@@ -18,7 +18,8 @@ FACES_HIGH = {"portrait": 2.3, "half-body": 4.4}
 """Side of the frame in face heights (forehead to chin landmark)."""
 
 HEADROOM = {"portrait": 0.72, "half-body": 0.85}
-"""From the frame's top edge to the forehead landmark, in face heights; hair takes about 0.5."""
+"""From the frame's top edge to the forehead landmark, in face heights (hair takes about 0.5); less in
+pictures that reach no further than a portrait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ def square(points: Floats, width: int, height: int, framing: Framing) -> tuple[i
     face = float(np.linalg.norm(points[152, :2] - points[10, :2]))
     side: int = int(min(round(FACES_HIGH[framing] * face), width, height))
     middle = float(points[:468, 0].min() + points[:468, 0].max()) / 2
-    top = float(min(points[10, 1], points[152, 1])) - HEADROOM[framing] * face
+    headroom = min(HEADROOM[framing] * face, HEADROOM["portrait"] / FACES_HIGH["portrait"] * side)
+    top = float(min(points[10, 1], points[152, 1])) - headroom
     left = int(np.clip(round(middle - side / 2), 0, width - side))
     return left, int(np.clip(round(top), 0, height - side)), int(side)
 

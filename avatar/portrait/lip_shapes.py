@@ -37,6 +37,10 @@ UPPER_SHARE = 0.28
 """Of the way that closing lips go, the upper one goes this share (the lower lip follows the jaw)."""
 
 
+SEALED = 0.98
+"""Lips brought together this far are together: the rest is rounding, and would be a glimmer."""
+
+
 class LipShapes:
     """Level displacements of one face for any mouth channels.
 
@@ -99,7 +103,8 @@ def sealing(controls: Floats) -> float:
     opens = float(controls[_JAW] + 0.25 * controls[_FUNNEL] + 0.2 * controls[_PART].sum())
     closed = min(1.0, float(controls[_CLOSE]) / max(opens, 0.03))
     pressed = min(1.0, 0.9 * float(controls[_PRESS].sum()))
-    return 1 - (1 - closed) * (1 - pressed)
+    seal = 1 - (1 - closed) * (1 - pressed)
+    return 1.0 if seal > SEALED else seal
 
 
 def _basis(anatomy: Anatomy) -> Floats:

@@ -34,6 +34,9 @@ class PortraitRenderer:
         size: of the square frames: 256, 384, 512 or 768.
         framing: "portrait" (head and shoulders) or "half-body", as far as the picture reaches.
 
+    Attributes:
+        points: float32 [478, 3], where the resting face's landmarks lie in the frame.
+
     Raises:
         PersonaError: the rig belongs to another picture.
         ValueError: a size or framing that does not exist.
@@ -55,6 +58,7 @@ class PortraitRenderer:
         self._anatomy = anatomy = measure(frame.points, rig.lip_line)
         self._body = Body(anatomy, size)
         self._lips = LipShapes(anatomy)
+        self.points = frame.points
         self._picture = frame.pixels
         self._texture = frame.pixels.copy()
         self._eyes = Eyes(frame.pixels, anatomy)
