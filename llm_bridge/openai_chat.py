@@ -12,6 +12,7 @@ import openai
 from llm_bridge.chat import ChatOptions, Message
 from llm_bridge.errors import BridgeError, ModelBroken, ModelUnavailable
 from llm_bridge.openai_transport import FAILURES
+from llm_bridge.reasoning import ReasoningFilter
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -112,6 +113,7 @@ class OpenAIChat:
         for attempt in range(self._retries + 1):
             response = None
             spoken = False
+            reasoning = ReasoningFilter()
             try:
                 async with asyncio.timeout(self._timeout_s):
                     response = await self._client.chat.completions.create(**request)
@@ -125,10 +127,13 @@ class OpenAIChat:
                     for choice in chunk.choices[:1]:
                         reason = choice.finish_reason or reason
                         state.truncated = reason == "length"
-                        text = choice.delta.content if choice.delta else None
+                        text = reasoning.feed((choice.delta.content if choice.delta else None) or "")
                         if text:
                             spoken = True
                             yield text
+                if rest := reasoning.finish():
+                    spoken = True
+                    yield rest
                 if not spoken:
                     raise ModelUnavailable(
                         f"{self.name} answered without any text (finish reason: {reason or 'none'})."

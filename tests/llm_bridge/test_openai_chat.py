@@ -82,6 +82,17 @@ async def test_reasoning_is_not_spoken_and_empty_chunks_are_harmless() -> None:
         assert await answer(model.chat.stream(HELLO)) == ["Hi."]
 
 
+async def test_reasoning_within_the_text_is_not_spoken_either() -> None:
+    async def handler(exchange: Exchange) -> None:
+        await exchange.head()
+        for delta in ("<th", "ink>the user", " greets</think>", "\n\n", "Hi.", " <"):
+            await exchange.delta(delta)
+        await exchange.done()
+
+    async with endpoint(handler) as server, Model(server.base_url) as model:
+        assert await answer(model.chat.stream(HELLO)) == ["Hi.", " <"]
+
+
 async def test_tells_when_the_limit_cut_the_answer() -> None:
     async def handler(exchange: Exchange) -> None:
         await exchange.head()
