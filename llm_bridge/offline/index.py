@@ -8,6 +8,7 @@ honest "I do not know" rests on. Misheard words are matched to the nearest known
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from llm_bridge.languages import is_han
 from llm_bridge.offline.knowledge import Topic
 from llm_bridge.offline.tokens import Tokenizer, is_content
 from llm_bridge.sentences import SentenceCutter
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # on import it sets itself to DEBUG
 
 CANDIDATES = 40
 FUNCTION_WEIGHT = 0.3
