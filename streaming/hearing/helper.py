@@ -31,7 +31,8 @@ _STOP_S = 1.0
 class HelperProcess:
     """One helper process and the segments that are open in it. Belongs to one event loop."""
 
-    def __init__(self, engine: str, options: dict[str, Any]) -> None:
+    def __init__(self, engine: str, options: dict[str, Any], on_lost: Callable[[HelperProcess], None]) -> None:
+        self._on_lost = on_lost
         self._command = (sys.executable, "-m", "streaming.hearing.helper_main", engine, json.dumps(options))
         self._segments: dict[int, HelperStream] = {}
         self._unsent: list[bytes] = []
@@ -133,13 +134,16 @@ class HelperProcess:
         if self.lost is not None:
             return
         self.lost = reason
+        was_ready = self.ready.done()
         if not self._closing:
             log.error("transcription: %s", reason)
-        if not self.ready.done():
+        if not was_ready:
             self.ready.set_exception(EngineUnavailable(f"Speech cannot be transcribed: {reason}"))
             self.ready.exception()  # whoever waits gets it; nobody has to
         for stream in list(self._segments.values()):
             stream.fail(reason)
+        if was_ready and not self._closing:
+            self._on_lost(self)  # it worked before: a new one will, and the next speaker need not wait for it
 
 
 class HelperStream(TranscriptionStream):
@@ -261,5 +265,9 @@ class HelperTranscriber:
                 ending = asyncio.create_task(helper.close())
                 self._ending.add(ending)
                 ending.add_done_callback(self._ending.discard)
-            helper = self._helpers[slot] = HelperProcess(self._engine, self._options)
+            helper = self._helpers[slot] = HelperProcess(self._engine, self._options, self._replace)
         return helper
+
+    def _replace(self, lost: HelperProcess) -> None:
+        if lost in self._helpers:
+            self._helper(self._helpers.index(lost))

@@ -32,6 +32,7 @@ from typing import Any, BinaryIO
 import msgpack
 import numpy as np
 
+from streaming.errors import StreamingError
 from streaming.hearing.segment import Engine, Segment
 
 NICENESS = 5
@@ -141,7 +142,12 @@ class Scheduler:
             segment = self._drop(number).segment
             with contextlib.suppress(Exception):
                 segment.close()
-        return [["failed", number, f"{type(error).__name__}: {error}"]]
+        return [["failed", number, _reason(error)]]
+
+
+def _reason(error: Exception) -> str:
+    """Our own errors are fit for a user as they are."""
+    return str(error) if isinstance(error, StreamingError) else f"{type(error).__name__}: {error}"
 
 
 def _make_engine(name: str, options: dict[str, Any]) -> Engine:
@@ -179,7 +185,7 @@ def main() -> None:
         engine = _make_engine(sys.argv[1], json.loads(sys.argv[2]))
         engine.load()
     except Exception as error:
-        send(["failed to load", f"{type(error).__name__}: {error}"])
+        send(["failed to load", _reason(error)])
         raise SystemExit(1) from error
     send(["ready"])
     inbox: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()

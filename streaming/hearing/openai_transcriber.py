@@ -92,14 +92,18 @@ class OpenAITranscriber:
             )
         except openai.OpenAIError as error:
             raise self._failure(error) from error
+        except ValueError as error:  # the client lets the JSON decoder's through
+            raise self._nonsense(str(error)) from error
         text = getattr(answer, "text", None)
         if not isinstance(text, str):
-            raise TranscriptionFailed(
-                f"{self.name} did not answer with a transcript but with {str(answer)[:80]!r}."
-                " Is the base URL right? It usually ends in /v1.",
-                retryable=False,
-            )
+            raise self._nonsense(repr(str(answer)[:80]))
         return text.strip()
+
+    def _nonsense(self, what: str) -> TranscriptionFailed:
+        return TranscriptionFailed(
+            f"{self.name} did not answer with a transcript ({what}). Is hearing.base_url right? It usually ends in /v1.",
+            retryable=False,
+        )
 
     def _failure(self, error: openai.OpenAIError) -> TranscriptionFailed:
         import openai

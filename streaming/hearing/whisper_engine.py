@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.errors import EngineUnavailable
 from streaming.hearing.agreement import LocalAgreement
 from streaming.hearing.segment import RATE_HZ, Heard
 
@@ -54,9 +55,12 @@ class WhisperEngine:
             wanted = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         try:
             self._start(wanted)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             if wanted == "cpu" or self._device != "auto":
-                raise
+                raise EngineUnavailable(
+                    f"the Whisper model in {self._folder} cannot be loaded on {wanted} ({error})."
+                    " If its files are damaged, fetch it again: parley models fetch NAME --again"
+                ) from error
             # A driver without cuBLAS or cuDNN beside it is common, and shows at the first decode only.
             print(f"faster-whisper cannot use the GPU ({error}); it uses the CPU", file=sys.stderr)
             self._start("cpu")
