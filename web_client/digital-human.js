@@ -10,12 +10,12 @@
  */
 
 import { listenerOf } from './dom.js';
-import { ParleyError, asParleyError } from './errors.js';
+import { ParleyError, asParleyError, errorFromEvent } from './errors.js';
 import { errorText, translator } from './i18n.js';
 import { LatencyWatch } from './latency.js';
 import { Microphone, hasGesture } from './microphone.js';
-import { firstFrame, playAloud } from './picture.js';
-import { chatMessage, gestureCommand, newId, say, sessionOf, sessionUpdate } from './protocol.js';
+import { firstFrame, hasPicture, playAloud } from './picture.js';
+import { chatMessage, gestureCommand, isAgentState, newId, say, sessionOf, sessionUpdate } from './protocol.js';
 import { RealtimeClient } from './realtime-client.js';
 import { sheet } from './style.js';
 import { TimedCaptions } from './timed-captions.js';
@@ -200,7 +200,10 @@ export class DigitalHuman extends HTMLElement {
     else this.#set({ typing: true });
     try {
       const shown = firstFrame(this.#view.video, this.#pictureless.signal);
-      await Promise.all([client.connect(), shown]);
+      quietly(shown);  // where connecting fails first, that is what is told
+      await client.connect();
+      if (!hasPicture(this.#view.video)) this.#pictureless.abort();
+      await shown;
     } catch (error) {
       client.disconnect();
       if (error instanceof DOMException && error.name === 'AbortError') throw error;
@@ -261,7 +264,6 @@ export class DigitalHuman extends HTMLElement {
         break;
       case 'avatar.persona':
         this.#set({ name: String(event.display_name ?? '') });
-        if (event.picture === false) this.#pictureless.abort();
         break;
       case 'response.created':
         this.#responding = true;
@@ -273,7 +275,7 @@ export class DigitalHuman extends HTMLElement {
         this.#tell('interrupted', { responseId: event.response_id });
         break;
       case 'error':
-        if (!HARMLESS.has(event.error?.code)) this.#fail(told(event.error));
+        if (!HARMLESS.has(event.error?.code)) this.#fail(errorFromEvent(event.error));
         break;
     }
     this.#tell('realtime', event);
@@ -379,16 +381,6 @@ export class DigitalHuman extends HTMLElement {
 /** Errors of what a button began are told by the `error` event. @param {Promise<unknown>} work */
 function quietly(work) {
   work.catch(() => {});
-}
-
-/** What an `error` event tells. @param {any} error */
-function told(error) {
-  return new ParleyError(String(error?.code), String(error?.message ?? ''), { retryable: error?.retryable === true });
-}
-
-/** @param {unknown} value @returns {value is import('./view.js').ViewState['agent']} */
-function isAgentState(value) {
-  return value === 'idle' || value === 'listening' || value === 'thinking' || value === 'speaking';
 }
 
 customElements.define('digital-human', DigitalHuman);

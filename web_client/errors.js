@@ -74,3 +74,12 @@ export async function errorFromResponse(response) {
     retryAfterMs: Number.isFinite(seconds) ? Math.min(seconds, 60) * 1000 : 0,
   });
 }
+
+/**
+ * What an `error` event of the conversation tells.
+ * @param {any} error
+ * @returns {ParleyError}
+ */
+export function errorFromEvent(error) {
+  return new ParleyError(String(error?.code), String(error?.message ?? ''), { retryable: error?.retryable === true });
+}

@@ -49,3 +49,6 @@ export async function playAloud(video) {
     return false;
   }
 }
+
+/** Whether the server sends a picture at all: its tracks are known as soon as the call is. @param {HTMLVideoElement} video */
+export const hasPicture = ({ srcObject }) => srcObject instanceof MediaStream && srcObject.getVideoTracks().length > 0;

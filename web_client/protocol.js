@@ -2,6 +2,7 @@
 
 /** @typedef {{type: string, event_id?: string, [field: string]: any}} RealtimeEvent */
 
+/** @typedef {'idle' | 'listening' | 'thinking' | 'speaking'} AgentState */
 /**
  * What a page may ask of a session; everything is optional.
  * @typedef {object} SessionWishes
@@ -88,3 +89,7 @@ export const say = (text) => ({ type: 'avatar.say', text });
 
 /** @param {string} gesture @param {number} strength 0 to 1 @returns {RealtimeEvent} */
 export const gestureCommand = (gesture, strength) => ({ type: 'avatar.gesture', gesture, strength });
+
+/** A later server may know more states than this page. @param {unknown} value @returns {value is AgentState} */
+export const isAgentState = (value) =>
+  value === 'idle' || value === 'listening' || value === 'thinking' || value === 'speaking';

@@ -8,7 +8,7 @@ import { icon } from './icons.js';
 /**
  * @typedef {object} ViewState
  * @property {import('./realtime-client.js').ConnectionState} connection
- * @property {'idle' | 'listening' | 'thinking' | 'speaking'} agent
+ * @property {import('./protocol.js').AgentState} agent
  * @property {import('./microphone.js').MicrophoneState} microphone
  * @property {boolean} picture a frame has been shown
  * @property {boolean} captions

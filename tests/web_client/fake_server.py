@@ -87,7 +87,8 @@ class FakeCall:
         channel.on("message", self._receive)
         self.opened.set()
         self.send("session.created", session={"type": "realtime"})
-        self.send("avatar.persona", name="helen", display_name="Helen", picture=self._video)
+        if self._video:
+            self.send("avatar.persona", name="helen", display_name="Helen")
 
     def _receive(self, text: str) -> None:
         event = json.loads(text)

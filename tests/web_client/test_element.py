@@ -253,7 +253,7 @@ async def test_what_a_server_says_is_never_markup(chromium: ChromiumFactory, fak
     page = await ElementPage.open(await chromium(), element_page(fake, "captions"))
     await page.run("element.connect()")
     call = await fake.call()
-    call.send("avatar.persona", name="x", display_name=hostile, picture=True)
+    call.send("avatar.persona", name="x", display_name=hostile)
     call.send("avatar.caption", response_id="r", item_id="i", text=hostile, start_ms=0, end_ms=1)
     call.send("output_audio_buffer.stopped", response_id="r")
     call.send("error", error={"code": "odd", "message": hostile})
