@@ -31,12 +31,20 @@ class Microphone:
 
     Args:
         on_pcm: called in the event loop with mono int16 16 kHz, in order, mostly 20 ms at a time.
+        on_packet: a packet has arrived.
+
+    Attributes:
+        packets: that arrived, in all.
     """
 
     capacity = MAX_HELD
 
-    def __init__(self, on_pcm: Callable[[NDArray[np.int16]], None]) -> None:
+    def __init__(
+        self, on_pcm: Callable[[NDArray[np.int16]], None], *, on_packet: Callable[[], None] = lambda: None
+    ) -> None:
+        self.packets = 0
         self._on_pcm = on_pcm
+        self._on_packet = on_packet
         self._decoder = av.CodecContext.create("libopus", "r")
         self._decoder.sample_rate, self._decoder.layout = OPUS_RATE_HZ, "mono"
         # "LQ" delays by 6 ms, "HQ" by 21 ms; its softer filter is past what speech recognition reads.
@@ -51,6 +59,8 @@ class Microphone:
 
     def add(self, packet: RtpPacket) -> tuple[bool, None]:
         """A packet has arrived. Always (False, None): no picture was lost, and aiortc has nothing to decode."""
+        self.packets += 1
+        self._on_packet()
         if self._next_sequence is None:
             self._next_sequence = packet.sequence_number
         ahead = (packet.sequence_number - self._next_sequence) & 0xFFFF
@@ -61,6 +71,11 @@ class Microphone:
             self._held[packet.sequence_number] = packet
             self._drain()
         return False, None
+
+    def pause(self, seconds: float) -> None:
+        """Nothing has come for so long; hear silence instead."""
+        self._next_timestamp = None  # or the same time would be filled once more
+        self._put(np.zeros(round(seconds * OPUS_RATE_HZ), np.int16))
 
     def _drain(self) -> None:
         assert self._next_sequence is not None
@@ -80,7 +95,7 @@ class Microphone:
         except av.FFmpegError:
             return  # what is missing shows in the next packet's time
         for frame in frames:
-            pcm = np.frombuffer(frame.planes[0], np.int16, frame.samples)
+            pcm = np.frombuffer(memoryview(frame.planes[0]), np.int16, frame.samples)
             if self._next_timestamp is not None:
                 hole = (packet.timestamp - self._next_timestamp) & 0xFFFFFFFF
                 if 0 < hole <= MAX_SILENCE:

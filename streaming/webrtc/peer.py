@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from streaming.errors import NegotiationFailed
 from streaming.webrtc import rtcp_feedback
+from streaming.webrtc.absence import Absence
 from streaming.webrtc.event_channel import EventChannel
 from streaming.webrtc.message_limit import limit_messages
 from streaming.webrtc.microphone import Microphone
@@ -27,6 +28,11 @@ log = logging.getLogger(__name__)
 CHANNEL_LABEL = "oai-events"
 CONNECT_TIMEOUT_S = 20.0
 """From the answer to a connection. A browser that has the answer connects within a second or two."""
+SILENT_S = 10.0
+"""A client that plays or sends anything reports every second or so (RFC 3550 section 6.2). ICE itself would notice
+after half a minute; five seconds without a network are to be survived."""
+LOOK_S = 0.1
+"""How often to look for what does not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,9 @@ class Peer:
         self._channel = EventChannel(on_open, lambda: self._end("the client does not read its events"))
         self._connection: RTCPeerConnection | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self._microphone: Microphone | None = None
+        self._absence = Absence()
         self._resolving: asyncio.Task[None] | None = None
         self._over = False
 
@@ -138,8 +147,9 @@ class Peer:
     async def close(self) -> None:
         """Close the connection; returns when nothing of it is left."""
         self._over = True
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._look):
+            if timer is not None:
+                timer.cancel()
         for track in (self.audio, self.video):
             if track is not None:
                 track.stop()
@@ -169,7 +179,8 @@ class Peer:
             transceiver.sender.replaceTrack(self.audio)
             rtcp_feedback.listen(transceiver.sender, on_report=self._heard_of)
         if offer.hears:
-            Microphone(self._heard).attach(transceiver.receiver)
+            self._microphone = Microphone(self._heard, on_packet=self._heard_of)
+            self._microphone.attach(transceiver.receiver)
 
     def _take_video(self, offer: Offer, transceiver: RTCRtpTransceiver) -> None:
         self.video, self.codec = PacketTrack("video"), offer.codec
@@ -204,6 +215,8 @@ class Peer:
         state = self._connection.connectionState
         if state == "connected" and self._deadline is not None:
             self._deadline.cancel()
+            self._heard_of()
+            self._look_after()
         elif state == "failed":
             self._end("the connection failed")
         elif state == "closed":
@@ -226,8 +239,19 @@ class Peer:
             self._over = True
             self._on_closed(reason)
 
+    def _look_after(self) -> None:
+        """Notice what does not come."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now - self.last_received_s > SILENT_S:
+            return self._end(f"nothing was heard of the client for {SILENT_S:.0f} s")
+        if self._microphone is not None:
+            silence_s = self._absence.look(now, self._microphone.packets)
+            if silence_s:
+                self._microphone.pause(silence_s)
+        self._look = loop.call_later(LOOK_S, self._look_after)
+
     def _heard(self, pcm16k: NDArray[np.int16]) -> None:
-        self._heard_of()
         if not self._over:
             self._on_pcm(pcm16k)
 

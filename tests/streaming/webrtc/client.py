@@ -110,7 +110,9 @@ async def until(condition: Callable[[], object], within_s: float = 10.0) -> None
 
 
 @asynccontextmanager
-async def call(client: Client | None = None, host: Host | None = None, **wishes: Any) -> AsyncIterator[tuple[Host, Client]]:
+async def call(
+    client: Client | None = None, host: Host | None = None, **wishes: Any
+) -> AsyncIterator[tuple[Host, Client]]:
     """A client connected to a host."""
     client, host = client or Client(**wishes), host or Host()
     try:

@@ -212,6 +212,33 @@ async def test_a_client_that_leaves() -> None:
         assert len(host.closed) == 1 and "closed" in host.closed[0]
 
 
+async def test_a_client_that_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer, "SILENT_S", 0.3)
+    async with call() as (host, client):
+        await until(lambda: host.pcm)
+
+        async def nothing(data: bytes) -> None: ...
+
+        for transport in {t.receiver.transport.transport for t in client.connection.getTransceivers()}:
+            transport._send = nothing
+        await until(lambda: host.closed)
+        assert "nothing was heard of the client" in host.closed[0]
+
+
+async def test_a_microphone_that_is_unplugged_is_heard_as_silence() -> None:
+    async with call(microphone=Tone()) as (host, client):
+        await until(lambda: sum(map(len, host.pcm)) > 4000)
+        (sender,) = (s for s in client.connection.getSenders() if s.kind == "audio")
+        sender._enabled = False
+        begun = sum(map(len, host.pcm))
+        await asyncio.sleep(1)
+        heard = np.concatenate(host.pcm)[begun:]
+        assert len(heard) / 16_000 == pytest.approx(1.0, abs=0.25)
+        assert np.abs(heard[8000:]).max() <= 3, "the resampler's dither"
+        sender._enabled = True
+        await until(lambda: host.pcm[-1].std() > 1000)
+
+
 async def test_closing_is_no_news_and_ends_everything() -> None:
     async with call() as (host, _client):
         await host.peer.close()
