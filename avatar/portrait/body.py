@@ -17,6 +17,9 @@ BREATH = 0.014
 BEHIND_LIPS = 0.08
 """Depth of the teeth behind the lips, in eye spans: they turn a little less than the lips do."""
 
+SMOOTHING = 0.6
+"""Of the depth, in eye spans: followed exactly, the steep side of the face folds its outline into bumps."""
+
 EDGE = 0.05
 """Towards the frame's edges nothing moves, over this part of its size: there is no picture beyond them."""
 
@@ -58,7 +61,7 @@ class Body:
         guessed = [np.full(len(ring), depth * self._span) for ring, depth in zip(rings, (0.10, 0.05, 0.0), strict=True)]
         depth = np.concatenate([ears - points[:468:2, 2], *guessed])
         distance = np.linalg.norm(self._sites[:, None] - self._sites[None], axis=-1)
-        smoothing = 0.02 * self._span * np.eye(len(depth))  # landmarks share places where the face turns away
+        smoothing = SMOOTHING * self._span * np.eye(len(depth))  # landmarks share places where the face turns away
         self._strengths = np.linalg.solve(distance - smoothing, depth)
 
     def head_at(self, xy: Floats) -> tuple[Floats, Floats]:

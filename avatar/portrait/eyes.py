@@ -138,23 +138,24 @@ class Eye:
         """The eye without lids: hidden iris is mirrored from its visible part, hidden white continued."""
         x, y = self._x, self._y
         # the lids' edges shade and blur the last pixel
-        low, high = self._upper + 1.0, np.maximum(self._lower - 0.7, self._upper + 1.0)
-        hidden = (y < low) | (y > high)
+        low, high = self._upper + 1.2, np.maximum(self._lower - 1.0, self._upper + 1.2)
+        known = np.clip(y - low + 0.5, 0, 1) * np.clip(high - y + 0.5, 0, 1)
         away = np.hypot(x - self._iris[0], y - self._iris[1]) / self._radius
-        unknown = (hidden | (away < 1.18)).astype(np.uint8)
+        unknown = ((known < 0.5) | (away < 1.18)).astype(np.uint8)
         white = self._original
         if unknown.min() == 0:
             white = np.asarray(cv2.inpaint(self._original, unknown, 2, cv2.INPAINT_TELEA), np.uint8)
-        # of two mirrored places the darker one: the other holds the light's reflection
-        mirrored_y = np.clip(2 * self._iris[1] - y, low, high)
+        # above, its lower half mirrored: of two mirrored places the darker, the other holds the light's
+        # reflection; below, where only the rim can be hidden, its last visible row
+        lowest = np.maximum(high - 1.0, low)
+        mirrored = np.where(y > high, lowest, np.clip(2 * self._iris[1] - y, low + 1.5, lowest))
         ways = [
-            resample(frame, np.stack([at_x, mirrored_y], -1)).astype(np.float32)
-            for at_x in (x, 2 * self._iris[0] - x)
+            resample(frame, np.stack([at_x, mirrored], -1)).astype(np.float32) for at_x in (x, 2 * self._iris[0] - x)
         ]
         darker = np.where(ways[0].sum(-1, keepdims=True) < ways[1].sum(-1, keepdims=True), *ways)
         disc = np.clip((1.0 - away) * self._radius / 1.5 + 0.5, 0, 1)[..., None]
         built = white * (1 - disc) + darker * disc
-        return np.where(hidden[..., None], built, self._original).astype(np.uint8)
+        return to_pixels(built + (self._original - built) * known[..., None])
 
     def _lid_skin(self, frame: Pixels) -> Floats:
         """Colour of the closed lid along the eye, float32 [columns, 3].

@@ -89,6 +89,11 @@ class LipShapes:
         return lines, gap.astype(np.float32)
 
 
+def lips_part(lines: Floats) -> bool:
+    """Whether the lips move apart or together at all; else one layer serves both."""
+    return bool(np.abs(lines[Level.UPPER_CONTACT] - lines[Level.LOWER_CONTACT]).max() > 1e-3)
+
+
 _JAW, _CLOSE, _FUNNEL, _PUCKER = (index(n) for n in ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker"))
 _PRESS = [index("mouthPressLeft"), index("mouthPressRight")]
 _PART = [index(n) for n in ("mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight")]

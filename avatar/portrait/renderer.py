@@ -13,7 +13,7 @@ from avatar.portrait.body import Body
 from avatar.portrait.controls import clean
 from avatar.portrait.eyes import Eyes
 from avatar.portrait.framing import SIZES, Framing, cut
-from avatar.portrait.lip_shapes import LipShapes
+from avatar.portrait.lip_shapes import LipShapes, lips_part
 from avatar.portrait.mouth import Mouth
 from avatar.portrait.rig import Rig
 from avatar.portrait.shading import Shading
@@ -90,6 +90,6 @@ class PortraitRenderer:
         dense = cv2.resize(source, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
         np.add(dense[step:-step, step:-step], self._identity, out=self._map)
         out = resample_fixed(self._texture, fixed(self._map))
-        if lines.any():
+        if lips_part(lines):
             self._mouth.draw(out, self._texture, controls, lines, gap, mouth_charts, pose)
         return out
