@@ -50,8 +50,9 @@ def plan_chunk(chunk: SpeechChunk, start_ms: float, level: VoiceLevel) -> ChunkP
     duration = chunk.duration_ms
     cursor = 0.0
     for phoneme in chunk.phonemes or ():
-        begin = min(max(phoneme.start_ms, cursor), duration)
-        end = min(max(phoneme.end_ms, begin), duration)
+        # Comparisons in this order also put a NaN where the previous phoneme ended.
+        begin = min(max(cursor, phoneme.start_ms), duration)
+        end = min(max(begin, phoneme.end_ms), duration)
         if begin - cursor > 1.0:
             _add_silence(segments, pauses, start_ms + cursor, start_ms + begin)
         cursor = end

@@ -68,7 +68,7 @@ class Viseme:
 # (jaw, seal, rounding, spreading, lips, tongue)
 _BEFORE_MS = (75.0, 36.0, 150.0, 90.0, 60.0, 55.0)  # rounding is anticipated two segments ahead
 _AFTER_MS = (80.0, 32.0, 85.0, 80.0, 55.0, 50.0)
-_VOWEL_STRENGTH = (1.0, 1.0, 1.0, 0.9, 0.6, 0.4)
+_VOWEL_STRENGTH = (1.2, 1.0, 1.0, 0.9, 0.6, 0.4)
 
 _CONSONANTS: dict[Place, tuple[dict[int, float], tuple[float, ...]]] = {
     Place.BILABIAL: (
@@ -82,19 +82,19 @@ _CONSONANTS: dict[Place, tuple[dict[int, float], tuple[float, ...]]] = {
     Place.DENTAL: ({JAW: 0.17, LOWER: 0.14, UPPER: 0.06, TONGUE: 0.95}, (0.6, 1.0, 0.15, 0.25, 0.9, 3.0)),
     Place.ALVEOLAR: ({JAW: 0.15, LOWER: 0.08, TONGUE: 0.85}, (0.5, 1.0, 0.1, 0.15, 0.5, 3.0)),
     # The jaw must rise for a sibilant whatever is around it (Mooshammer et al. 2007).
-    Place.SIBILANT: ({JAW: 0.08, SPREAD: 0.28, LOWER: 0.28, UPPER: 0.14}, (2.2, 1.0, 0.22, 0.6, 1.2, 0.4)),
+    Place.SIBILANT: ({JAW: 0.08, SPREAD: 0.28, LOWER: 0.28, UPPER: 0.14}, (2.8, 1.0, 0.22, 0.6, 1.2, 0.4)),
     Place.POSTALVEOLAR: (
         {JAW: 0.09, FUNNEL: 0.4, PUCKER: 0.32, LOWER: 0.12, UPPER: 0.12},
-        (2.0, 1.0, 1.1, 0.7, 1.0, 0.4),
+        (2.5, 1.0, 1.1, 0.7, 1.0, 0.4),
     ),
     # Mandarin's zh ch sh r round the lips less than English sh; j q x not at all (Lin 2007).
     Place.RETROFLEX_SIBILANT: (
         {JAW: 0.1, FUNNEL: 0.26, PUCKER: 0.08, LOWER: 0.1, UPPER: 0.08},
-        (1.8, 1.0, 0.7, 0.5, 1.0, 0.6),
+        (2.2, 1.0, 0.7, 0.5, 1.0, 0.6),
     ),
     Place.ALVEOLOPALATAL: (
         {JAW: 0.08, SPREAD: 0.34, LOWER: 0.14, UPPER: 0.08},
-        (2.0, 1.0, 0.4, 0.9, 1.0, 0.4),
+        (2.5, 1.0, 0.4, 0.9, 1.0, 0.4),
     ),
     Place.RHOTIC: ({JAW: 0.14, FUNNEL: 0.2, PUCKER: 0.26, TONGUE: 0.25}, (0.5, 1.0, 0.7, 0.4, 0.4, 0.6)),
     Place.LABIOVELAR: ({JAW: 0.1, PUCKER: 0.78, FUNNEL: 0.1}, (1.0, 1.0, 2.4, 1.0, 0.8, 0.2)),
@@ -137,7 +137,7 @@ def _vowel(vowel: Vowel) -> Viseme:
     target = np.zeros(COUNT, np.float32)
     frontness = 1.0 - vowel.back
     closeness = 1.0 - vowel.open
-    target[JAW] = 0.14 + 0.36 * vowel.open
+    target[JAW] = 0.13 + 0.4 * vowel.open
     # Close rounding is a pucker, open rounding a funnel.
     target[PUCKER] = 0.8 * vowel.rounded * (0.25 + 0.75 * closeness)
     target[FUNNEL] = vowel.rounded * (0.22 + 0.5 * vowel.open)

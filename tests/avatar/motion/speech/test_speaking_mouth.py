@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from avatar.motion.motion import INDEX
 from avatar.motion.rules import RuleMotionSource
+from avatar.motion.speech.loudness import VoiceLevel
 from avatar.motion.speech.mouth import MOUTH_CHANNELS, measures
+from avatar.motion.speech.segments import plan_chunk
 from avatar.speech import Phoneme, SpeechChunk
 from tests.avatar.motion.speech_material import BILABIALS, spoken, utterances
 
@@ -146,7 +148,7 @@ def test_louder_vowels_open_further() -> None:
     loud = SpeechChunk((quiet_to_loud * wave).astype(np.int16), "en", chunk.phonemes)
     jaw = speak(loud)[:, INDEX["jawOpen"]]
     middle = round(6 * 280 / 2 / 40)
-    assert jaw[middle : middle + 7].max() > jaw[:middle].max() + 0.04
+    assert jaw[middle : middle + 7].max() > jaw[: middle - 2].max() + 0.04
 
 
 @settings(max_examples=60, deadline=None)
@@ -213,6 +215,38 @@ def test_chunks_known_in_time_coarticulate_across_their_seam() -> None:
 
 
 def test_disordered_timings_are_put_in_order() -> None:
-    phonemes = (Phoneme("a", 100, 50), Phoneme("m", -20, 900), Phoneme("p", 20, 4000), Phoneme("", 10, 20))
+    phonemes = (Phoneme("a", 100, 50), Phoneme("m", -20, 900), Phoneme("p", 20, 4000), Phoneme("", 10, 20),
+                Phoneme("a", float("nan"), 200), Phoneme("a", 0, float("inf")), Phoneme("i", 0, float("nan")))  # fmt: skip
     values = speak(SpeechChunk(np.zeros(48 * 300, np.int16), "en", phonemes))
     assert len(values) == 8 and np.isfinite(values).all()
+
+
+def test_speech_that_comes_late_bends_the_mouth_rather_than_snapping_it() -> None:
+    """Frames already planned without what follows are planned again; the difference dies out over frames."""
+    first, second = spoken([("k", 200.0), ("iː", 240.0)]), spoken([("w", 120.0), ("uː", 240.0)])
+
+    def next_frame(late: bool, follow: bool) -> np.ndarray:
+        source = RuleMotionSource(3)
+        source.push(first)
+        if follow and not late:
+            source.push(second)
+        source.take(10, speaking=True)
+        if follow and late:
+            source.push(second)
+        return source.take(1, speaking=True).values[0]
+
+    alone, foreseen, late = next_frame(False, False), next_frame(False, True), next_frame(True, True)
+    pucker = INDEX["mouthPucker"]
+    assert foreseen[pucker] > alone[pucker] + 0.1
+    assert alone[pucker] < late[pucker] < alone[pucker] + 0.7 * (foreseen[pucker] - alone[pucker])
+
+
+@pytest.mark.parametrize("label_ms", [300.0, 330.0, 355.0])
+@pytest.mark.parametrize("symbol", ["p", "pʰ"])
+def test_a_voiceless_closure_is_where_the_sound_has_its_gap(symbol: str, label_ms: float) -> None:
+    """Whether a voice labels the closure's beginning or, as espeak-ng's events do, its release."""
+    pcm = np.random.default_rng(0).integers(-4000, 4000, 48 * 700).astype(np.int16)
+    pcm[48 * 300 : 48 * 355] = 0
+    phonemes = (Phoneme("a", 0, label_ms), Phoneme(symbol, label_ms, 400), Phoneme("a", 400, 700))
+    plan = plan_chunk(SpeechChunk(pcm, "en", phonemes), 1000.0, VoiceLevel())
+    assert 1310 <= plan.segments[1].closure_ms <= 1345
