@@ -204,6 +204,7 @@ export class DigitalHuman extends HTMLElement {
       await client.connect();
       if (!hasPicture(this.#view.video)) this.#pictureless.abort();
       await shown;
+      if (this.#client !== client) throw new DOMException('Disconnected before the first frame.', 'AbortError');
     } catch (error) {
       client.disconnect();
       if (error instanceof DOMException && error.name === 'AbortError') throw error;

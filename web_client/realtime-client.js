@@ -22,7 +22,7 @@ import { readStats } from './stats.js';
 const JITTER_BUFFER_MS = 20;
 const STATS_INTERVAL_MS = 1000;
 
-/** The server ended the conversation on purpose: calling again would begin another that nobody asked for. */
+/** Ends that the server meant (docs/protocol.md): calling again would begin another conversation, unasked. */
 const FINAL_CODES = new Set(['session_expired', 'idle_timeout']);
 
 /**

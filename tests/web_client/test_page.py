@@ -37,7 +37,7 @@ async def test_choosing_somebody_and_asking_a_suggested_question(chromium: Chrom
     stages = {"endpointing": 230, "transcription": 90, "thinking": 40, "synthesis": 120, "rendering": 90, "release": 20}
     call.send("avatar.latency", response_id="r", stages=stages, total_ms=590)
     await page.page.locator("#latency-total").get_by_text("0.59 s").wait_for()
-    assert "End of turn 230 ms" in (await page.page.locator("#latency-stages").inner_text()).replace("\n", " ")
+    assert "Turn end 230 ms" in (await page.page.locator("#latency-stages").inner_text()).replace("\n", " ")
     await page.page.locator("#quality").click()
     await page.page.locator("#quality-list").get_by_text("256×256").wait_for()
 

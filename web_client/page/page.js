@@ -120,7 +120,10 @@ on('connectionstate', ({ state }) => {
     byId('transcript').hidden = false;
     byId('suggestions').hidden = false;
   }
-  if (state === 'disconnected') byId('quality').hidden = true;
+  if (state === 'disconnected') {
+    byId('quality').hidden = true;
+    byId('quality-details').hidePopover();
+  }
 });
 on('caption', (caption) => {
   byId('suggestions').hidden = true;

@@ -13,7 +13,7 @@ const EN = {
   seconds: '{value} s',
   milliseconds: '{value} ms',
   median: 'Median of {count} answers: {value} s',
-  'stage.endpointing': 'End of turn',
+  'stage.endpointing': 'Turn end',
   'stage.transcription': 'Hearing',
   'stage.thinking': 'Thinking',
   'stage.synthesis': 'Voice',
