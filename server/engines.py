@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import logging
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from llm_bridge.chat import ChatModel
 from server.config import Settings
 from streaming.errors import EngineUnavailable
 from streaming.hearing.transcriber import Transcriber
+from streaming.hearing.voice import VoiceDetector
 from streaming.speaking.synthesizer import Synthesizer
 from streaming.workers.pool import WorkerPool
 
@@ -49,6 +51,7 @@ class Engines:
         await self.chat_model.warm_up()
         await self.synthesizer.warm_up()
         await self.worker_pool.start()
+        await asyncio.to_thread(VoiceDetector)  # 0.2 s: the network is loaded once for all
 
     async def close(self) -> None:
         for engine in (self.transcriber, self.chat_model, self.synthesizer, self.worker_pool):

@@ -51,11 +51,12 @@ def missing_files(folder: Path) -> list[str]:
     return missing
 
 
-def find_whisper_model(models: Path, wanted: str | None = None) -> Path | None:
+def find_whisper_model(models: Path | None, wanted: str | None = None) -> Path | None:
     """The folder of a Whisper model that is complete on this machine.
 
     Args:
-        models: Parley's own folder of models (``data_dir / "models"``); Hugging Face's cache is searched after it.
+        models: Parley's own folder of models (``data_dir / "models"``), if it is to be searched; Hugging Face's cache
+            is searched after it.
         wanted: a name ("small"), a repository ("Systran/faster-whisper-small") or a folder; None for the best there is.
     """
     if wanted is not None:
@@ -66,16 +67,15 @@ def find_whisper_model(models: Path, wanted: str | None = None) -> Path | None:
     return None
 
 
-def _find(models: Path, wanted: str) -> Path | None:
+def _find(models: Path | None, wanted: str) -> Path | None:
     folder = Path(wanted).expanduser()
-    if folder.is_dir() and not missing_files(folder):
-        return folder
+    if wanted not in REPOSITORIES and folder.is_dir():  # "small" is the model, "./small" the folder
+        return None if missing_files(folder) else folder
     repository = REPOSITORIES.get(wanted, wanted)
     if repository.count("/") != 1:
         return None
     names = [wanted, *(name for name, repo in REPOSITORIES.items() if repo == repository and name != wanted)]
-    for name in names:
-        own = models / folder_name(name)
+    for own in [models / folder_name(name) for name in names] if models is not None else ():
         if own.is_dir() and not missing_files(own):
             return own
     return _in_hugging_face_cache(repository)
@@ -84,6 +84,15 @@ def _find(models: Path, wanted: str) -> Path | None:
 def folder_name(name: str) -> str:
     """Of a model in the folder of models: its name, or "owner--name" of a repository."""
     return name.replace("/", "--")
+
+
+def shown_name(folder: Path) -> str:
+    """What people call the model in this folder: in Hugging Face's cache the folder itself is named by a commit."""
+    cached = folder.parent.parent.name
+    if not cached.startswith("models--"):
+        return folder.name.replace("--", "/")
+    repository = cached.removeprefix("models--").replace("--", "/")
+    return next((name for name, known in REPOSITORIES.items() if known == repository), repository)
 
 
 def hugging_face_cache() -> Path:

@@ -257,6 +257,9 @@ def test_models_are_found_in_hugging_faces_cache_too(tmp_path: Path, monkeypatch
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(COMMIT)
     assert find_whisper_model(tmp_path, "base") == find_whisper_model(tmp_path) == snapshot
+    assert whisper_models.find_whisper_model(None, "base") == snapshot
+    assert whisper_models.shown_name(snapshot) == "base"
+    assert whisper_models.shown_name(tmp_path / "models" / "someone--whale") == "someone/whale"
     (snapshot / "tokenizer.json").unlink()
     assert find_whisper_model(tmp_path, "base") is None
 
