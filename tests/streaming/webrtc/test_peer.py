@@ -7,6 +7,7 @@ import fractions
 import gc
 import random
 import socket
+import threading
 import time
 from itertools import pairwise
 
@@ -367,10 +368,11 @@ async def test_fifty_calls_leave_nothing_behind() -> None:
     for _ in range(5):
         await one()
     gc.collect()
-    tasks, fds, threads, memory = len(asyncio.all_tasks()), me.num_fds(), me.num_threads(), me.memory_info().rss
+    tasks, fds, memory = len(asyncio.all_tasks()), me.num_fds(), me.memory_info().rss
     for _ in range(50):
         await one()
     gc.collect()
     assert len(asyncio.all_tasks()) == tasks
-    assert me.num_fds() <= fds and me.num_threads() <= threads
+    assert me.num_fds() <= fds
+    assert not [thread for thread in threading.enumerate() if thread.name.endswith("decoder")]
     assert me.memory_info().rss - memory < 15_000_000

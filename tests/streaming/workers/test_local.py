@@ -305,5 +305,3 @@ async def test_no_worker_outlives_a_gateway_that_is_killed(factory: str) -> None
 async def test_a_gateway_without_a_stdin() -> None:
     async with gateway("make_beat_maker", "end", "closed") as process:
         await until(lambda: process.poll() == 0)
-
-
