@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 
 from avatar.motion.behaviour.scene import FRAME_S, Activity, Scene
@@ -81,4 +80,4 @@ class Blinks:
 
 def lid_drop(gaze_pitch_deg: float) -> float:
     """Closure of the upper lid that follows a downward look: lids follow the eye (about 1 deg a degree)."""
-    return 0.012 * max(-gaze_pitch_deg, 0.0) if math.isfinite(gaze_pitch_deg) else 0.0
+    return 0.012 * max(-gaze_pitch_deg, 0.0)

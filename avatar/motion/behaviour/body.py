@@ -14,7 +14,7 @@ from avatar.motion.behaviour.gaze import EYE_RANGE_DEG, Gaze
 from avatar.motion.behaviour.gestures import Gestures
 from avatar.motion.behaviour.head import Head
 from avatar.motion.behaviour.scene import Scene
-from avatar.motion.motion import CHANNELS, INDEX
+from avatar.motion.motion import INDEX
 from avatar.motion.source import Gesture
 
 _SHOULDER_LIFT = 0.22
@@ -95,7 +95,3 @@ class Body:
             row[_I["browDown" + side]] = expression.brow_down
         row[_I["mouthRollLower"]] = min(float(row[_I["mouthRollLower"]]) + 0.6 * expression.press, 1.0)
         row[_I["browInnerUp"]] = min(expression.brow_inner + gestures.brows, 1.0)
-
-
-def empty_row() -> NDArray[np.float32]:
-    return np.zeros(len(CHANNELS), np.float32)

@@ -54,6 +54,8 @@ def soft_limit(value: float, limit: float) -> float:
 
 
 class Head:
+    """``step`` gives the pose for each frame, with the head's share of where the gaze goes."""
+
     def __init__(self, rng: random.Random, noise: np.random.Generator) -> None:
         self._rng = rng
         self._noise = SmoothNoise(6, noise)

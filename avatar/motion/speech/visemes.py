@@ -66,14 +66,14 @@ class Viseme:
 
 
 # (jaw, seal, rounding, spreading, lips, tongue)
-_BEFORE_MS = (75.0, 36.0, 150.0, 90.0, 60.0, 55.0)  # rounding is anticipated two segments ahead
-_AFTER_MS = (80.0, 32.0, 85.0, 80.0, 55.0, 50.0)
+_BEFORE_MS = (75.0, 34.0, 150.0, 90.0, 60.0, 55.0)  # rounding is anticipated two segments ahead
+_AFTER_MS = (80.0, 30.0, 85.0, 80.0, 55.0, 50.0)
 _VOWEL_STRENGTH = (1.2, 1.0, 1.0, 0.9, 0.6, 0.4)
 
 _CONSONANTS: dict[Place, tuple[dict[int, float], tuple[float, ...]]] = {
     Place.BILABIAL: (
         {JAW: 0.1, SEAL: 1.0, PRESS: 0.28, ROLL_LOWER: 0.14, ROLL_UPPER: 0.12},
-        (0.55, 5.0, 0.12, 0.2, 3.0, 0.05),
+        (0.55, 4.0, 0.12, 0.2, 3.0, 0.05),
     ),
     Place.LABIODENTAL: (
         {JAW: 0.14, SEAL: 0.2, ROLL_LOWER: 0.75, UPPER: 0.45},

@@ -67,6 +67,10 @@ def test_consonants_by_place() -> None:
         assert target(symbol)[JAW] < 0.1
 
 
+def test_a_bilabial_fricative_leaves_a_slit() -> None:
+    assert not viseme(parse("β")[0]).seals and 0 < target("β")[SEAL] < 1
+
+
 def test_labialised_and_rhotic_sounds_round() -> None:
     assert rounding("kʷ") > 0.5 > rounding("k")
     assert rounding("a˞") > rounding("a")
