@@ -14,11 +14,11 @@ from avatar.persona import Persona
 from server.config import Settings
 from server.engines import Engines
 from server.realtime.session_config import SessionConfig
-from streaming.avatar_output import AvatarOutput
 from streaming.conversation import Conversation
 from streaming.events import Event
 from streaming.hearing.transcriber import Transcriber
 from streaming.hearing.voice import VoiceDetector
+from streaming.make_output import make_avatar_output
 from streaming.output import Output
 from streaming.sound_output import SoundOutput
 from streaming.webrtc.peer import Peer, PeerSettings
@@ -94,17 +94,10 @@ class LiveConversations:
         self, peer: CallPeer, persona: Persona | None, config: SessionConfig, observe: Callable[[Event], None]
     ) -> Conversation:
         assert isinstance(peer, Peer)
-        if not peer.video_wanted or persona is None:
+        if persona is None:
             return self._conversation(SoundOutput(peer.audio), config, observe)
-        output = AvatarOutput(
-            self._engines.worker_pool,
-            worker_spec(self._settings, persona, peer.codec, config.language),
-            sound=peer.audio,
-            picture=peer.video,
-        )
-        peer.on_keyframe_request = output.request_keyframe
-        peer.on_bitrate = output.set_bitrate
-        return self._conversation(output, config, observe)
+        spec = worker_spec(self._settings, persona, peer.codec, config.language)
+        return self._conversation(make_avatar_output(peer, self._engines.worker_pool, spec), config, observe)
 
     def over_events(self, config: SessionConfig, observe: Callable[[Event], None]) -> Conversation:
         return self._conversation(SoundOutput(), config, observe, sound_events=True)
