@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import psutil
-import soxr
+
+from benchmarks.recordings import RATE_HZ, read_sound, write_wav
 
 
 class ChromiumMissing(Exception):
     """There is no Chromium (or no playwright to drive it) on this machine."""
 
-
-MICROPHONE_RATE_HZ = 48_000
 
 STEP_SECONDS = 20
 """More than any single step of a page takes on two busy cores."""
@@ -130,18 +128,5 @@ def microphone_wav(source: Path, target: Path, *, before_s: float = 0.0, after_s
         before_s: time for the page to connect before the voice begins.
         after_s: silence in which the turn ends; the file is not repeated.
     """
-    import av
-
-    with av.open(str(source)) as container:
-        stream = container.streams.audio[0]
-        rate_hz = stream.rate
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=rate_hz)
-        chunks = [out.to_ndarray()[0] for frame in container.decode(stream) for out in resampler.resample(frame)]
-    voice = soxr.resample(np.concatenate(chunks), rate_hz, MICROPHONE_RATE_HZ)
-    silence = [np.zeros(round(seconds * MICROPHONE_RATE_HZ), np.int16) for seconds in (before_s, after_s)]
-    with wave.open(str(target), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(MICROPHONE_RATE_HZ)
-        out.writeframes(np.concatenate([silence[0], voice.astype(np.int16), silence[1]]).tobytes())
-    return target
+    before, after = (np.zeros(round(seconds * RATE_HZ), np.int16) for seconds in (before_s, after_s))
+    return write_wav(target, np.concatenate([before, read_sound(source), after]))

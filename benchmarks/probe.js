@@ -1,13 +1,19 @@
 // Put into every page before its own scripts: keeps its peer connections, and measures what they receive.
 (() => {
   const Native = window.RTCPeerConnection;
-  const probe = (window.probe = { peers: [], events: [], frames: [], stats: null });
+  const probe = (window.probe = { peers: [], events: [], frames: [], levels: {}, microphone: null });
   window.RTCPeerConnection = class extends Native {
     constructor(...args) {
       super(...args);
       probe.peers.push(this);
     }
   };
+
+  const media = navigator.mediaDevices;
+  if (media) {
+    const open = media.getUserMedia.bind(media);
+    media.getUserMedia = async (wishes) => (probe.microphone = await open(wishes));
+  }
 
   document.addEventListener('realtime', (event) => probe.events.push({ at: performance.now(), ...event.detail }), true);
 
@@ -21,17 +27,34 @@
     return found;
   };
 
+  probe.remote = (kind) =>
+    new MediaStream(probe.peers.at(-1).getReceivers().map(({ track }) => track).filter((track) => track?.kind === kind));
+
+  /** Records the loudness (RMS) of a stream every few milliseconds, as [time, loudness] in probe.levels[name]. */
+  probe.listen = (name, stream) => {
+    const levels = (probe.levels[name] = []);
+    const context = new AudioContext({ latencyHint: 'interactive' });
+    const analyser = context.createAnalyser();
+    analyser.fftSize = 512;
+    context.createMediaStreamSource(stream).connect(analyser);
+    const sound = new Float32Array(analyser.fftSize);
+    setInterval(() => {
+      analyser.getFloatTimeDomainData(sound);
+      let energy = 0;
+      for (const sample of sound) energy += sample * sample;
+      levels.push([performance.now(), Math.sqrt(energy / sound.length)]);
+    }, 5);
+  };
+
   /** Records, for every displayed frame: its time, the loudness then, and the brightness of a grid over the mouth. */
   probe.record = (left, top, width, height) => {
-    const peer = probe.peers.at(-1);
-    const tracks = peer.getReceivers().map((receiver) => receiver.track).filter(Boolean);
     const video = document.createElement('video');
     video.muted = true;
-    video.srcObject = new MediaStream(tracks.filter((track) => track.kind === 'video'));
+    video.srcObject = probe.remote('video');
     const context = new AudioContext();
     const analyser = context.createAnalyser();
     analyser.fftSize = 2048;
-    context.createMediaStreamSource(new MediaStream(tracks.filter((track) => track.kind === 'audio'))).connect(analyser);
+    context.createMediaStreamSource(probe.remote('audio')).connect(analyser);
     const sound = new Float32Array(analyser.fftSize);
     const canvas = document.createElement('canvas');
     canvas.width = 24;

@@ -43,11 +43,12 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(data_dir: Path, *arguments: str, **variables: str) -> AsyncIterator[Served]:
+async def serve(data_dir: Path, *arguments: str, module: str = "server", **variables: str) -> AsyncIterator[Served]:
     """Start a server; at the end it must go within seconds of SIGTERM and leave no process behind.
 
     Args:
         arguments: of ``parley serve``.
+        module: what is run in place of ``parley`` (``benchmarks.scripted_server``).
         variables: of its environment; other ``PARLEY_*`` variables are kept from it.
 
     Raises:
@@ -56,7 +57,7 @@ async def serve(data_dir: Path, *arguments: str, **variables: str) -> AsyncItera
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
     environment |= {"PARLEY_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"} | variables
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "server", "serve", "--port", "0", *arguments,
+        sys.executable, "-m", module, "serve", "--port", "0", *arguments,
         env=environment, stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip

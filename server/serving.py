@@ -13,7 +13,7 @@ import uvicorn
 from server.app import create_app
 from server.config import Settings
 from server.draining import DrainingServer
-from server.engines import build_engines, choose
+from server.engines import Engines, build_engines, choose
 from server.realtime.parse import MAX_EVENT_BYTES
 from server.security.redaction import install_redaction
 
@@ -22,8 +22,11 @@ SWITCH_INTERVAL_S = 0.0005
 (p99 lateness of a sound packet falls from 66 ms to 6 ms beside a busy thread)."""
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, engines: Engines | None = None) -> None:
     """Serve until SIGINT or SIGTERM, then drain and leave.
+
+    Args:
+        engines: by default those that ``settings`` lead to.
 
     Raises:
         EngineUnavailable: an engine asked for by name cannot be had.
@@ -36,7 +39,7 @@ def run(settings: Settings) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     listener = _bind(settings)
-    for choice in choose(settings):
+    for choice in choose(settings) if engines is None else engines.choices:
         typer.echo(f"{choice.seam:>9}: {choice.engine} ({choice.why})")
     scheme = "https" if settings.server.tls_cert else "http"
     port = listener.getsockname()[1]
@@ -44,7 +47,7 @@ def run(settings: Settings) -> None:
     shown = "localhost" if host in ("127.0.0.1", "::1", "localhost") else f"[{host}]" if ":" in host else host
     if settings.server.api_key is None:
         typer.echo("   access: no API key is set, so only this machine is served")
-    app = create_app(settings, build_engines(settings))
+    app = create_app(settings, engines or build_engines(settings))
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",
