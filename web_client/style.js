@@ -61,10 +61,11 @@ video { opacity: 0; transition: opacity .35s; }
 .connecting .dot { background: var(--thinking); animation: blink 1s ease-in-out infinite alternate; }
 @keyframes blink { to { opacity: .25; } }
 
-/* Captions end above the lowest eighth: the mark that is part of the picture stays visible. */
-.captions { position: absolute; inset: auto 5% 12.5%; z-index: 2; display: flex; justify-content: center; pointer-events: none; }
-.captions p { margin: 0; padding: 7px 16px; border-radius: 14px; color: #fff; background: rgb(14 19 18 / .76); font-size: clamp(15px, 3cqi, 20px); line-height: 1.4; text-align: center; }
-.captions span { display: flex; flex-direction: column; justify-content: flex-end; max-height: 2.8em; overflow: hidden; text-wrap: balance; overflow-wrap: anywhere; }
+/* Captions end above the lowest eighth: the mark that is part of the picture stays visible. They grow word by word, so
+   their left edge stands still. */
+.captions { position: absolute; inset: auto 5% 12.5%; z-index: 2; display: flex; pointer-events: none; }
+.captions p { margin: 0; padding: 7px 16px; border-radius: 14px; color: #fff; background: rgb(14 19 18 / .76); font-size: clamp(15px, 3cqi, 20px); line-height: 1.4; }
+.captions span { display: flex; flex-direction: column; justify-content: flex-end; max-height: 2.8em; overflow: hidden; overflow-wrap: anywhere; }
 .captions p.mine { color: #dfe8e5; background: rgb(14 19 18 / .55); font-style: italic; }
 .stage { container-type: inline-size; }
 
