@@ -7,6 +7,7 @@ except those that lips show: labialised, rhotic and palatalised. espeak-ng's Man
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -145,6 +146,12 @@ _SIBILANTS = (Place.SIBILANT, Place.POSTALVEOLAR, Place.RETROFLEX_SIBILANT, Plac
 
 _LIGATURES = {"ʦ": "ts", "ʣ": "dz", "ʧ": "tʃ", "ʤ": "dʒ", "ʨ": "tɕ", "ʥ": "dʑ", "ꭧ": "ʈʂ", "ꭦ": "ɖʐ"}
 _RETROFLEX_MNEMONIC = {"s": "ʂ", "z": "ʐ", "i": "ɨ", "t": "ʈ", "d": "ɖ", "n": "ɳ", "l": "ɭ", "r": "ɻ"}
+_LANGUAGE_SWITCH = re.compile(r"\([a-z-]*\)")
+"""espeak-ng announces a word in another language as an event of its own: "(en)"."""
+
+_LONE_MODIFIERS = {"\u02b2": "j", "\u02b7": "w"}
+"""ʲ and ʷ as symbols of their own (espeak-ng's Russian and Polish) are glides."""
+
 _CONSONANT_SHARE = 0.6
 """A consonant written beside a vowel in one symbol ("ɑːɹ", "əl", "wei") is shorter than a short vowel."""
 
@@ -157,7 +164,7 @@ def parse(symbol: str) -> tuple[Sound, ...]:
     stop is too short to be seen), ``""`` and ``"_"`` silence. An unknown letter is skipped; a symbol with no
     known letter at all is a neutral half-open mouth, because somebody is speaking.
     """
-    text = unicodedata.normalize("NFD", symbol).replace("g", "ɡ")
+    text = _LANGUAGE_SWITCH.sub("", unicodedata.normalize("NFD", symbol)).replace("g", "ɡ")
     for ligature, letters in _LIGATURES.items():
         text = text.replace(ligature, letters)
     if not text.strip(" _ˈˌ|‖.:;"):
@@ -165,6 +172,8 @@ def parse(symbol: str) -> tuple[Sound, ...]:
     parts: list[tuple[Sound, float]] = []
     for i, letter in enumerate(text):
         following = text[i + 1] if i + 1 < len(text) else ""
+        if not parts:
+            letter = _LONE_MODIFIERS.get(letter, letter)
         if letter in "\u02b7\u032b":  # labialised
             _amend(parts, labialised=True)
         elif letter in "\u02de\u02b5":  # rhotic hook

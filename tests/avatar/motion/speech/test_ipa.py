@@ -49,6 +49,10 @@ def kinds(symbol: str) -> list[str]:
         ("ɱ", ["LABIODENTAL"]),
         ("h", ["GLOTTAL"]),
         ("?!", ["vowel"]),
+        ("(en)", ["silence"]),
+        ("(fr-fr)b", ["BILABIAL"]),
+        ("ʲ", ["PALATAL"]),
+        ("ʷ", ["LABIOVELAR"]),
     ],
 )
 def test_symbols(symbol: str, expected: list[str]) -> None:
