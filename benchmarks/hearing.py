@@ -12,6 +12,7 @@ Variants:
     whole       the segment decoded at its end, with its own mean (all searches on)
     held-0.6 held-1.4 held-2.0, again-0 again-6
                 as shipped but for the sound held back for the mean, or the length up to which a piece is decoded anew
+                when the voice goes on
     shipped     SphinxEngine as it is
 
 Conditions: clean; opus (24 kbit/s at 48 kHz and back, as from a browser); quiet (-20 dB); loud (+12 dB, clipped); noise
@@ -37,7 +38,7 @@ import soxr
 from numpy.typing import NDArray
 
 from streaming.hearing.segment import RATE_HZ
-from streaming.hearing.sphinx_engine import AGAIN_SAMPLES, HELD_SAMPLES, SphinxEngine, SphinxSegment
+from streaming.hearing.sphinx_engine import SphinxEngine, SphinxSegment
 from streaming.hearing.voice import WINDOW_SAMPLES, VoiceDetector
 
 Sound = NDArray[np.int16]
@@ -186,10 +187,10 @@ Hear = Callable[[Segment], tuple[str, float, float]]
 """Text, CPU seconds after the last sound, CPU seconds in all."""
 
 
-def streamed(engine: SphinxEngine, held_samples: int = HELD_SAMPLES, again_samples: int = AGAIN_SAMPLES) -> Hear:
+def streamed(engine: SphinxEngine, **changed: int) -> Hear:
     def hear(segment: Segment) -> tuple[str, float, float]:
         began = time.thread_time()
-        decoding = SphinxSegment(engine, held_samples=held_samples, again_samples=again_samples)
+        decoding = SphinxSegment(engine, **changed)
         text, asked = "", began
         position = 0
         for end in [*segment.pauses, len(segment.sound)]:
@@ -283,13 +284,17 @@ def main() -> None:
     parser.add_argument("--only", default="", help="recordings whose names begin so")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    recordings = [one for folder in options.recordings for one in read_recordings(folder) if one.name.startswith(options.only)]
+    recordings = [
+        one for folder in options.recordings for one in read_recordings(folder) if one.name.startswith(options.only)
+    ]
     if not recordings:
         parser.error("no recording with a transcript there")
     made = variants()
     results = []
     if not options.json:
-        print(f"{'condition':10}{'variant':12}{'words':>7}{'accuracy':>10}{'finish ms mean':>16}{'p95':>7}{'CPU share':>11}")
+        print(
+            f"{'condition':10}{'variant':12}{'words':>7}{'accuracy':>10}{'finish ms mean':>16}{'p95':>7}{'CPU share':>11}"
+        )
     for condition in options.conditions.split(","):
         cut = [(one, segments(CONDITIONS[condition](one.sound))) for one in recordings]
         for variant in options.variants.split(","):
