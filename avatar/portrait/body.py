@@ -20,7 +20,7 @@ BEHIND_LIPS = 0.08
 SMOOTHING = 0.6
 """Of the depth, in eye spans: followed exactly, the steep side of the face folds its outline into bumps."""
 
-EDGE = 0.05
+EDGE = 0.08
 """Towards the frame's edges nothing moves, over this part of its size: there is no picture beyond them."""
 
 SHOULDER = 0.09
@@ -48,8 +48,9 @@ class Body:
         width, height = self._high - self._low
         self._centre = middle + np.array([0, -0.10 * height], np.float32)
         self._radii = np.array([0.70 * width, 0.78 * height], np.float32)
-        # on the neck, below the skull; a little in front of the ears' plane
-        self._pivot = np.array([middle[0], self._chin[1] + 0.05 * span], np.float32)
+        # the base of the skull: as high as the mouth, a little in front of the ears' plane; a lower pivot would
+        # carry the hair, and the background above it, farther at every tilt
+        self._pivot = np.array([middle[0], points[13, 1]], np.float32)
         self._pivot_depth = 0.10 * span
         self._fit_depth(points, middle, oval)
 

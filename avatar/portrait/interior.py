@@ -16,8 +16,8 @@ from avatar.portrait.controls import index
 from avatar.portrait.lip_shapes import JAW_DROP
 from avatar.portrait.teeth import own_teeth, row_of_teeth, tongue
 
-CAVITY_BGR = np.array([30, 26, 58], np.float32)
-THROAT_BGR = np.array([15, 12, 30], np.float32)
+CAVITY_BGR = np.array([38, 32, 70], np.float32)
+THROAT_BGR = np.array([20, 16, 40], np.float32)
 """Not black: the inside of a mouth is lit through its opening and is red."""
 
 TEETH_BELOW_LIP = 0.12
@@ -93,13 +93,15 @@ class Interior:
         lit = (0.40 + 0.60 * smoothstep(0, (0.06 + 0.25 * min(open_by, 0.6)) * half, above)) * (
             1 - 0.85 * smoothstep(0.30, 0.95, across)
         )
-        showing = float(smoothstep(0.04, 0.24, open_by)) * (1 - 0.9 * float(smoothstep(0.15, 0.75, rounding)))
+        # rounded lips stand before the teeth, the more the wider the jaw
+        hidden = float(smoothstep(0.15, 0.75, rounding)) * (0.72 + 0.2 * float(smoothstep(0.1, 0.35, jaw)))
+        showing = float(smoothstep(0.04, 0.24, open_by)) * (1 - hidden)
         sideways = 0.15 * float(controls[_JAW_LEFT] - controls[_JAW_RIGHT])
         inside = self._lower.over(
             inside, self._place(skull, sideways, self._lower_rest - 0.02 + jaw), left, top,
             showing * (1 - raised) * 0.55, lit * 0.62,
         )  # fmt: skip
-        own, shy = self._own, 1 - 0.9 * float(smoothstep(0.15, 0.75, rounding))
+        own, shy = self._own, 1 - hidden
         if own is None or not own.bright:
             # dimmed rather than thinned: half-transparent teeth are grey
             inside = self._upper.over(
@@ -107,7 +109,8 @@ class Interior:
             )
         if own is not None:
             near = 1.0 if own.bright else float(smoothstep(0.30, 0.0, open_by - self._parted))
-            inside = own.sprite.over(inside, self._place(skull, 0.0, 0.0), left, top, near, np.full_like(lit, shy) if shy < 1 else None)
+            dimmed = np.full_like(lit, 0.4 + 0.6 * shy) if shy < 1 else None
+            inside = own.sprite.over(inside, self._place(skull, 0.0, 0.0), left, top, near * min(1.0, 1.8 * shy), dimmed)
         tip = float(smoothstep(0.35, 0.85, raised))
         if tip > 0:  # the tip between or behind the teeth: seen in the lower half of the opening
             inside = self._tongue.over(

@@ -73,11 +73,13 @@ class LipShapes:
         mean = (upper[self._outside] + lower[self._outside]) / 2
         upper[self._outside] = lower[self._outside] = mean
 
-        wanted = self._rest_gap + lower[:, 1] - upper[:, 1]
         rounding = min(1.0, float(controls[_FUNNEL] + controls[_PUCKER]))
-        # lips parted in the picture part less for the same sound: both together as two sides of a right angle
-        opened = np.maximum(wanted - self._rest_gap, 0)
-        parted = np.where(wanted > self._rest_gap, np.hypot(opened, self._rest_gap), np.maximum(wanted, 0))
+        opened = lower[:, 1] - upper[:, 1]
+        wanted = self._rest_gap + opened
+        # lips parted in the picture part less for the same sound: both together as two sides of a right angle;
+        # rounded lips come together first
+        parted_before = self._rest_gap * (1 - 0.75 * rounding)
+        parted = np.where(opened > 0, np.hypot(opened, parted_before), np.maximum(parted_before + opened, 0))
         gap = parted * (1 - rounding + rounding * self._round) * (1 - sealing(controls))
         gap[self._outside] = 0
         close = wanted - gap

@@ -15,7 +15,7 @@ from avatar.portrait.renderer import PortraitRenderer
 from avatar.portrait.rig import Rig
 
 Source = tuple[NDArray[np.uint8], Rig]
-Draw = Callable[..., NDArray[np.uint8]]
+Shared = Callable[..., PortraitRenderer]
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +34,22 @@ def helen(sources: dict[str, Source]) -> Source:
     return sources["helen"]
 
 
+@pytest.fixture(scope="session")
+def shared_renderer(sources: dict[str, Source]) -> Shared:
+    """A renderer by persona and size, made once: its pictures do not depend on what it drew before."""
+    made: dict[tuple[str, int], PortraitRenderer] = {}
+
+    def get(name: str, size: int = 256) -> PortraitRenderer:
+        if (name, size) not in made:
+            made[name, size] = PortraitRenderer(*sources[name], size=size)
+        return made[name, size]
+
+    return get
+
+
 @pytest.fixture
-def renderer(helen: Source) -> PortraitRenderer:
-    return PortraitRenderer(*helen, size=256)
+def renderer(shared_renderer: Shared) -> PortraitRenderer:
+    return shared_renderer("helen", 256)
 
 
 def row(**channels: float) -> Motion:

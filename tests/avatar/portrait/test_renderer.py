@@ -14,9 +14,11 @@ from avatar.motion.motion import CHANNELS, INDEX, Motion
 from avatar.portrait.framing import SIZES, cut
 from avatar.portrait.renderer import PortraitRenderer
 from avatar.portrait.rig import Rig
-from tests.avatar.portrait.conftest import GREEN, Source, draw, green_pixels, row
+from tests.avatar.portrait.conftest import GREEN, Shared, Source, draw, green_pixels, row
 
 Frame = NDArray[np.uint8]
+
+PERSONAS = ("helen", "mei", "arjun")
 
 SPEAKING = {"jawOpen": 0.4, "mouthFunnel": 0.3, "headYaw": 4.0, "headPitch": -3.0, "breath": 0.5, "eyeBlink": 0.3}
 
@@ -49,16 +51,26 @@ def paint_inside_green(renderer: PortraitRenderer, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(renderer._mouth._interior, "draw", drawn)
 
 
-def test_rest_is_the_picture(sources: dict[str, Source]) -> None:
-    for source in sources.values():
+def test_rest_is_the_picture(sources: dict[str, Source], shared_renderer: Shared) -> None:
+    for name, source in sources.items():
         for size in (256, 512):
-            renderer = PortraitRenderer(*source, size=size)
-            assert np.array_equal(draw(renderer), rest(source, size))
+            assert np.array_equal(draw(shared_renderer(name, size)), rest(source, size))
 
 
-def test_leaving_rest_does_not_jump(sources: dict[str, Source]) -> None:
-    for source in sources.values():
-        renderer = PortraitRenderer(*source, size=512)
+def test_parting_lips_do_not_jump(shared_renderer: Shared) -> None:
+    """Sealed lips are drawn by one map, parting ones by two: nothing may show where one takes over."""
+    for name in PERSONAS:
+        renderer = shared_renderer(name, 512)
+        for channels in ({"mouthSmile": 0.5}, {"headYaw": 5.0}, {"mouthPress": 1.0}, {"mouthPucker": 0.6}):
+            sealed = draw(renderer, **channels)
+            parting = draw(renderer, jawOpen=0.004, **channels)
+            assert difference(sealed, parting).max() < 40
+            assert difference(sealed, parting).mean() < 0.1
+
+
+def test_leaving_rest_does_not_jump(sources: dict[str, Source], shared_renderer: Shared) -> None:
+    for name, source in sources.items():
+        renderer = shared_renderer(name, 512)
         for nearly in ({"headYaw": 0.01}, {"jawOpen": 0.004}, {"mouthSmile": 0.01}, {"browInnerUp": 0.01}):
             frame = draw(renderer, **nearly)
             assert difference(frame, rest(source, 512)).mean() < 0.5
@@ -72,19 +84,19 @@ def test_hands_are_not_a_portraits_business(renderer: PortraitRenderer, helen: S
 @pytest.mark.parametrize("pose", [{}, {"headYaw": 6}, {"headRoll": -5, "headPitch": 5}])
 @pytest.mark.parametrize("jaw", [0.05, 0.12, 0.22, 0.4])
 def test_closed_lips_are_sealed(
-    sources: dict[str, Source], monkeypatch: pytest.MonkeyPatch, jaw: float, pose: dict[str, float]
+    shared_renderer: Shared, monkeypatch: pytest.MonkeyPatch, jaw: float, pose: dict[str, float]
 ) -> None:
-    for source in sources.values():
-        renderer = PortraitRenderer(*source, size=256)
+    for name in PERSONAS:
+        renderer = shared_renderer(name, 256)
         paint_inside_green(renderer, monkeypatch)
         assert green_pixels(draw(renderer, jawOpen=jaw, mouthClose=jaw, **pose)) == 0
         assert green_pixels(draw(renderer, jawOpen=jaw, mouthPress=0.6, **pose)) == 0
         assert green_pixels(draw(renderer, jawOpen=jaw, mouthClose=jaw, mouthPress=0.3, mouthFunnel=0.4, **pose)) == 0
 
 
-def test_sealed_lips_hide_nothing_dark(helen: Source) -> None:
+def test_sealed_lips_hide_nothing_dark(helen: Source, shared_renderer: Shared) -> None:
     """Whatever is drawn inside, a closed mouth is as light as the picture's own."""
-    renderer = PortraitRenderer(*helen, size=512)
+    renderer = shared_renderer("helen", 512)
     x0, y0, x1, y1 = mouth_box(renderer)
     before = rest(helen, 512)[y0:y1, x0:x1].min(-1)
     after = draw(renderer, jawOpen=0.15, mouthClose=0.15)[y0:y1, x0:x1].min(-1)
@@ -98,9 +110,9 @@ def mouth_box(renderer: PortraitRenderer) -> tuple[int, int, int, int]:
     return x - half // 2, y - half // 2, x + half // 2, y + half
 
 
-def test_the_mouth_opens_with_the_jaw(sources: dict[str, Source], monkeypatch: pytest.MonkeyPatch) -> None:
-    for source in sources.values():
-        renderer = PortraitRenderer(*source, size=256)
+def test_the_mouth_opens_with_the_jaw(shared_renderer: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PERSONAS:
+        renderer = shared_renderer(name, 256)
         paint_inside_green(renderer, monkeypatch)
         open_by = [green_pixels(draw(renderer, jawOpen=jaw)) for jaw in np.linspace(0, 1, 11)]
         assert open_by[0] == 0
@@ -121,8 +133,8 @@ def test_rounding_narrows_the_opening(renderer: PortraitRenderer, monkeypatch: p
     assert rounded >= high
 
 
-def test_teeth_hide_while_lips_are_rounded(helen: Source) -> None:
-    renderer = PortraitRenderer(*helen, size=512)
+def test_teeth_hide_while_lips_are_rounded(helen: Source, shared_renderer: Shared) -> None:
+    renderer = shared_renderer("helen", 512)
     x0, y0, x1, y1 = mouth_box(renderer)
     inside = np.s_[(y0 + y1) // 2 - 4 : (y0 + y1) // 2 + 4, (x0 + x1) // 2 - 6 : (x0 + x1) // 2 + 6]
     spread = draw(renderer, jawOpen=0.25, mouthUpperUp=0.4)[inside]
@@ -130,9 +142,9 @@ def test_teeth_hide_while_lips_are_rounded(helen: Source) -> None:
     assert rounded.mean() < spread.mean()
 
 
-def test_the_inside_is_not_black_and_not_green(sources: dict[str, Source]) -> None:
-    for source in sources.values():
-        renderer = PortraitRenderer(*source, size=512)
+def test_the_inside_is_not_black_and_not_green(shared_renderer: Shared) -> None:
+    for name in PERSONAS:
+        renderer = shared_renderer(name, 512)
         x0, y0, x1, y1 = mouth_box(renderer)
         blue, green, red = (draw(renderer, jawOpen=0.55)[y0:y1, x0:x1, i].astype(int) for i in range(3))
         dark = (blue + green + red) < 150
@@ -150,9 +162,9 @@ def test_a_blink_hides_the_eyes(sources: dict[str, Source]) -> None:
         assert counts[0] > counts[1] > counts[2] > counts[3] == 0
 
 
-def test_a_blink_is_skin_coloured(sources: dict[str, Source]) -> None:
-    for source in sources.values():
-        renderer = PortraitRenderer(*source, size=512)
+def test_a_blink_is_skin_coloured(shared_renderer: Shared) -> None:
+    for name in PERSONAS:
+        renderer = shared_renderer(name, 512)
         closed = draw(renderer, eyeBlink=1)
         for iris, cheek in ((468, 50), (473, 280)):
             # above the lash line, which runs through the eye's lower half
@@ -218,8 +230,8 @@ def test_the_background_stays(renderer: PortraitRenderer, helen: Source) -> None
         assert moved[-20:].mean() < 0.5  # the chest does not turn with the head
 
 
-def test_breath_lifts_the_chest_a_little(helen: Source) -> None:
-    renderer = PortraitRenderer(*helen, size=512)
+def test_breath_lifts_the_chest_a_little(helen: Source, shared_renderer: Shared) -> None:
+    renderer = shared_renderer("helen", 512)
     moved = difference(draw(renderer, breath=1), rest(helen, 512))
     assert 0.02 < moved[420:, 100:-100].mean() < 4
     raised = difference(draw(renderer, shoulderLeft=1), rest(helen, 512))

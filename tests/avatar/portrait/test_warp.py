@@ -7,9 +7,9 @@ import pytest
 
 from avatar.portrait.arrays import resample
 from avatar.portrait.controls import clean
-from avatar.portrait.renderer import PASSES, PortraitRenderer
+from avatar.portrait.renderer import PASSES
 from avatar.portrait.warp import charts
-from tests.avatar.portrait.conftest import Source, row
+from tests.avatar.portrait.conftest import Shared, row
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ from tests.avatar.portrait.conftest import Source, row
         {"mouthPucker": 0.8, "headYaw": -6, "breath": 1},
     ],
 )
-def test_points_come_back(helen: Source, channels: dict[str, float]) -> None:
-    renderer = PortraitRenderer(*helen, size=512)
+def test_points_come_back(shared_renderer: Shared, channels: dict[str, float]) -> None:
+    renderer = shared_renderer("helen", 512)
     controls = clean(row(**channels).values[0])
     lines, _ = renderer._lips.lines(controls)
     grid, pose = renderer._grid, renderer._body.pose(controls)
@@ -37,8 +37,8 @@ def test_points_come_back(helen: Source, channels: dict[str, float]) -> None:
     assert error[elsewhere].mean() < 0.02
 
 
-def test_rest_moves_nothing(helen: Source) -> None:
-    renderer = PortraitRenderer(*helen, size=256)
+def test_rest_moves_nothing(shared_renderer: Shared) -> None:
+    renderer = shared_renderer("helen", 256)
     controls = clean(row().values[0])
     lines, gap = renderer._lips.lines(controls)
     assert not lines.any()
