@@ -18,7 +18,7 @@ def cloth(canvas: Canvas, pts, stops, z, shadow=0.45, bevel=0.03, weave=0.008, s
     m = canvas.mask(pts, 0.005, smoothed=smoothed)
     if shadow:
         canvas.darken(
-            canvas.mask(np.asarray(pts) + [0.05, 0.07], 0.07, smoothed=smoothed), rgb(stops[0]) * 0.5, shadow
+            canvas.mask(np.asarray(pts) + np.array([0.05, 0.07]), 0.07, smoothed=smoothed), rgb(stops[0]) * 0.5, shadow
         )
     t, _, _ = light_of(canvas, (z + bevel * canvas.blur(m, 0.03)).astype(np.float32), 1.0, 0)
     t = t * (1 + weave * canvas.rng.randn(canvas.side_px, canvas.side_px).astype(np.float32))
@@ -74,8 +74,8 @@ def _paint_knit(canvas: Canvas, look: dict[str, Any], z, outline) -> None:
     ring = curve([(-side_neck, 3.36), (-side_neck * 0.80, 3.72), (-side_neck * 0.42, depth - 0.09), (0.0, depth)], 40)
     ring = np.concatenate([ring, ring[::-1][1:] * [-1, 1]])
     left = outline[1:]
-    body = [*ring, *[(-a, b) for a, b in left], *left[::-1]]
-    ribs = 0.006 * np.sin(2 * np.pi * 13 * (u + 0.06 * np.sin(v))) * smooth(5.2, 3.0, np.abs(u))
+    body = [*ring, *mirror(left), *left[::-1]]
+    ribs = 0.0028 * np.sin(2 * np.pi * 13 * (u + 0.06 * np.sin(v))) * smooth(5.2, 3.0, np.abs(u))
     cloth(canvas, body, knit, z + ribs.astype(np.float32), 0.3, 0.03, 0.020, smoothed=False)
     s = look.get("shoulder", 1.0)
     for side in (-1, 1):  # the seam where the sleeve is set in
@@ -95,7 +95,7 @@ def _paint_shirt(canvas: Canvas, look: dict[str, Any], z, S) -> None:
     u, v = canvas.u, canvas.v
     shirt = look["shirt"]
     vee = look.get("vee", 4.45)
-    front = [(-1.25, 3.5)] + S[1:] + [(0, 7.2)] + [(0.0, vee)] + [(-0.55, 3.95)]
+    front = [(-1.25, 3.5), *S[1:], (0, 7.2), (0.0, vee), (-0.55, 3.95)]
     for side in (-1, 1):
         cloth(canvas, [(side * a, b) for a, b in front], shirt, z, 0.25, smoothed=False)
     canvas.darken(
@@ -137,7 +137,7 @@ def _paint_shirt_seams(canvas: Canvas, look: dict[str, Any]) -> None:
 
     def stitch(line, width=0.014, strength=0.55) -> None:
         canvas.darken(canvas.mask(line, 0.010, False, True, width), rgb(shirt[0]), strength)
-        raised = np.asarray(line) + [0.02, 0.025]
+        raised = np.asarray(line) + np.array([0.02, 0.025])
         canvas.lighten(canvas.mask(raised, 0.014, False, True, width), rgb(shirt[4]), 0.16)
 
     for side in (-1, 1):
@@ -153,7 +153,7 @@ def _paint_coat(canvas: Canvas, look: dict[str, Any], z, S) -> None:
     """A jacket with notched lapels."""
     coat, s = look["coat"], look.get("shoulder", 1.0)
     for side in (1, -1):
-        B = [(1.22, 3.42)] + mirror(S[1:]) + [(0.0, 7.2), (0.32, 6.3), (0.78, 5.1), (1.08, 4.2)]
+        B = [(1.22, 3.42), *mirror(S[1:]), (0.0, 7.2), (0.32, 6.3), (0.78, 5.1), (1.08, 4.2)]
         cloth(
             canvas,
             [(side * a, b) for a, b in B],

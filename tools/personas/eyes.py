@@ -139,7 +139,7 @@ def paint_eye(canvas: Canvas, face: Face, side: int) -> None:
     canvas.darken(
         canvas.mask(pts, 0.005, False, True, 0.008), rgb(look["skin"][0]), look.get("crease_a", 0.75) * 0.55
     )
-    pts = pts + [0, off * 0.5]
+    pts = pts + np.array([0, off * 0.5])
     canvas.lighten(canvas.mask(pts[8:30], 0.025, False, True, 0.03), rgb(look["skin"][4]), 0.22)
 
 

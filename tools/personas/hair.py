@@ -17,7 +17,7 @@ def hair_tone(look: dict[str, Any], L):
     zz = 2.2 * np.sqrt(np.clip(1 - x**2 - np.where(y < 0, y, y * 0.55) ** 2, 0.02, 1))
     D3 = np.concatenate([np.gradient(L, axis=1), np.gradient(zz, axis=1)[..., None]], -1)
     D3 /= np.linalg.norm(D3, axis=2, keepdims=True) + 1e-9
-    H = KEY + [0, 0, 1]
+    H = KEY + np.array([0, 0, 1])
     H /= np.linalg.norm(H)
     dl, dh = D3 @ KEY, D3 @ H
     nx = np.stack([x / 2.3, np.where(y < 0, y, y * 0.3) / 2.9, zz / 2.2**2], -1)
@@ -73,7 +73,7 @@ def hair_locks(
     S = hair_surface(look, guides)
     T1 = np.linspace(0, 1, P)
     lines, cols, wid, al = [], [], [], []
-    for k in range(n):
+    for _ in range(n):
         s0, ds, t0 = random.uniform(0.03, 0.97), random.uniform(*half), random.uniform(*start)
         t1 = min(1.0, t0 + random.uniform(*length))
         sh = 8
@@ -140,7 +140,7 @@ def hair_sheet(
         poly = np.concatenate([S[0], S[1:-1, -1], S[-1][::-1], S[1:-1, 0][::-1]])
         if canvas.face_mask is not None:
             canvas.darken(
-                canvas.mask(poly + [0.03, 0.07], 0.06, smoothed=False) * canvas.face_mask,
+                canvas.mask(poly + np.array([0.03, 0.07]), 0.06, smoothed=False) * canvas.face_mask,
                 rgb(look["skin"][1]),
                 0.55,
             )  # thrown on the skin

@@ -92,8 +92,6 @@ def hair_bob(canvas: Canvas, face: Face, part: str) -> None:
             shade=0.06,
         )
         fly_aways(canvas, look, g[2], side)
-        if g is R:
-            paint_ear(canvas, face, 1, before=True)
     fr = [
         [(0.33, -2.00), (-0.12, -1.88), (-0.70, -1.50), (-1.14, -0.92), (-1.37, -0.15), (-1.45, 0.6)],
         [(0.33, -2.3), (-0.25, -2.05), (-0.88, -1.60), (-1.34, -0.85), (-1.52, 0), (-1.56, 0.8)],
@@ -120,6 +118,7 @@ def hair_bob(canvas: Canvas, face: Face, part: str) -> None:
         canvas, look, fr, 220, clump=12, seed=32, base=False, width=0.018, jitter=0.02, spread=0.1, alpha=0.85,
         taper=(0.3, 0.8),
     )
+    paint_ear(canvas, face, 1, before=True)
     fr = [
         [(0.34, -2.04), (-0.10, -1.74), (-0.62, -1.34), (-1.08, -0.90), (-1.38, -0.36), (-1.48, 0.3)],
         [(0.34, -2.30), (-0.30, -2.08), (-0.90, -1.62), (-1.34, -0.95), (-1.52, -0.1), (-1.57, 0.7)],
@@ -142,5 +141,5 @@ def hair_bob(canvas: Canvas, face: Face, part: str) -> None:
         canvas.mask([(0.34, -1.98), (0.35, -2.3), (0.34, -2.62)], 0.012, False, True, 0.014)
         * smooth(-2.75, -2.1, canvas.v),
         rgb(look["skin"][1]) * 0.9,
-        0.6,
+        0.4,
     )

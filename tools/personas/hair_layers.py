@@ -111,7 +111,7 @@ def hair_layers(canvas: Canvas, face: Face, part: str) -> None:
             canvas.mask([(-0.42, -1.98), (-0.44, -2.4), (-0.40, -2.9)], 0.02, False, True, 0.03)
             * smooth(-3.0, -2.2, canvas.v),
             rgb(look["skin"][2]),
-            0.40,
+            0.20,
         )
         fly_aways(canvas, look, g[2], side, 110)
     fr = [

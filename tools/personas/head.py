@@ -102,13 +102,14 @@ def head_height(canvas: Canvas, face: Face):
     D = spline(DEPTH, face.table_v(v[:, 0]))[:, None].astype(np.float32)
     r = np.clip(np.abs(u) / np.maximum(w, 0.02), 0, 1)
     z = D * np.sqrt(np.clip(1 - r**2.5, 0, 1))
-    pair = lambda u0, v0, su, sv, rot=0.0: sum(bump(side * u - u0, v - v0, su, sv, rot) for side in (-1, 1))
-
     def bump(du, dv, su, sv, rot):
         if rot:
             cs, sn = np.cos(rot), np.sin(rot)
             du, dv = du * cs + dv * sn, -du * sn + dv * cs
         return np.exp(-((du / su) ** 2) - (dv / sv) ** 2)
+
+    def pair(u0, v0, su, sv, rot=0.0):
+        return sum(bump(side * u - u0, v - v0, su, sv, rot) for side in (-1, 1))
 
     ec, nb, nw, nl = face.eye_u, look.get("nose_v", 1.14), look.get("nose_w", 1.0), look.get("nose_h", 1.0)
     # brow ridge, sockets, eyeballs, lids

@@ -56,7 +56,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
         hair_diff=0.24,
         hair_wave=(0.028, 1.25),
         lock_shadow=-0.16,
-        knit=[(92, 38, 34), (140, 66, 58), (184, 100, 88), (208, 130, 116), (232, 172, 158)],
+        knit=[(70, 28, 32), (112, 46, 50), (152, 72, 74), (180, 100, 100), (214, 150, 146)],
     ),
     "arjun": dict(
         seed=22,
@@ -71,7 +71,8 @@ PEOPLE: dict[str, dict[str, Any]] = {
         cheek=0.97,
         square=0.035,
         chin=2.68,
-        beard=0.30,
+        beard=0.22,
+        bounce=0.36,
         eye_open=0.88,
         eye_w=0.405,
         tilt=0.03,

@@ -64,10 +64,10 @@ def paint_neck(canvas: Canvas, face: Face, lift: float) -> None:
     z -= 0.045 * bell(canvas.u, 0.18) * bell(canvas.v - 3.78, 0.14)
     if look.get("adam"):
         z += 0.06 * bell(canvas.u, 0.15) * bell(canvas.v - 3.12, 0.17)
-    t, n, occ = light_of(canvas, canvas.blur(z.astype(np.float32), 0.03), 1.0, 0.2)
+    t, n, _ = light_of(canvas, canvas.blur(z.astype(np.float32), 0.03), 1.0, 0.2)
     jaw = np.maximum(
-        canvas.mask(face.outline() + [0.14, 0.42 + lift], 0.15, smoothed=False),
-        0.9 * canvas.mask(face.outline() + [0.02, 0.14 + lift], 0.07, smoothed=False),
+        canvas.mask(face.outline() + np.array([0.14, 0.42 + lift]), 0.15, smoothed=False),
+        0.9 * canvas.mask(face.outline() + np.array([0.02, 0.14 + lift]), 0.07, smoothed=False),
     )  # shadow of the head
     t = t * (1 - 0.66 * jaw) * look.get("neck_light", 0.93)
     canvas.cover(m, skin_colour(canvas, look, t, canvas.u, canvas.v, n, False))
@@ -94,7 +94,7 @@ def paint_face(canvas: Canvas, face: Face) -> None:
     t = t * (1 - 0.07 * smooth(1.4, 2.6, v)) * (1 - 0.06 * smooth(-0.6, -1.9, v))
     t = t * (1 - 0.10 * smooth(0.22, 0.0, 1 - r) * smooth(1.2, 0.4, v))
     col = skin_colour(canvas, look, t * look.get("expose", 1.0), u, v, n)
-    half = KEY + [0, 0, 1]
+    half = KEY + np.array([0, 0, 1])
     half /= np.linalg.norm(half)
     nh = np.clip(n @ half.astype(np.float32), 0, 1)
     oil = 0.35 + 0.65 * np.clip(
@@ -141,10 +141,11 @@ def paint_face(canvas: Canvas, face: Face) -> None:
     nb, nw = look.get("nose_v", 1.14), look.get("nose_w", 1.0)
     dark = rgb(look["skin"][0])
     sh = rgb(look["skin"][1])
+
+    def crease(side, pts, width, blur, colour, strength) -> None:
+        canvas.darken(canvas.mask([(side * x, y) for x, y in pts], blur, False, True, width), colour, strength)
+
     for side in (-1, 1):
-        g = lambda pts, w, bl, col, a: canvas.darken(
-            canvas.mask([(side * x, y) for x, y in pts], bl, False, True, w), col, a
-        )
         canvas.darken(
             canvas.mask(
                 [
@@ -159,7 +160,8 @@ def paint_face(canvas: Canvas, face: Face) -> None:
             dark * 0.7,
             0.70,
         )
-        g(
+        crease(
+            side,
             [
                 (0.37 * nw, nb - 0.25),
                 (0.425 * nw, nb - 0.16),
@@ -171,9 +173,9 @@ def paint_face(canvas: Canvas, face: Face) -> None:
             sh,
             0.55,
         )
-        g([(0.0, nb + 0.055), (0.08, nb + 0.06), (0.15, nb + 0.04)], 0.02, 0.025, sh, 0.5)
+        crease(side, [(0.0, nb + 0.055), (0.08, nb + 0.06), (0.15, nb + 0.04)], 0.02, 0.025, sh, 0.5)
         for pts, w, a in look.get("wrinkles", []):
-            g(pts, w, w * 0.8, sh, a)
+            crease(side, pts, w, w * 0.8, sh, a)
             canvas.lighten(
                 canvas.mask([(side * x, y + w * 1.3) for x, y in pts], w, False, True, w),
                 rgb(look["skin"][4]),
@@ -186,14 +188,17 @@ def paint_ear(canvas: Canvas, face: Face, side: int, before=False) -> None:
     """One ear (side -1 left in the picture, +1 right), optional pearl; before: over hair, after the face."""
     look = face.look
     w0 = np.interp(0.3, face.width_v, face.width)
-    E = lambda pts: [(side * (w0 - 0.03 + x * 1.1), y * 1.12 + 0.04) for x, y in pts]
+
+    def E(pts):  # from the ear's own measures to the head's
+        return [(side * (w0 - 0.03 + x * 1.1), y * 1.12 + 0.04) for x, y in pts]
+
     outer = [
         (-0.05, -0.28), (0.06, -0.52), (0.22, -0.56), (0.33, -0.40), (0.34, -0.1), (0.28, 0.25),
         (0.2, 0.55), (0.1, 0.80), (0.0, 0.86), (-0.08, 0.7), (-0.1, 0.2),
     ]
     m = canvas.mask(E(outer), 0.005)
     if before:
-        canvas.darken(canvas.mask(np.array(E(outer)) + [side * 0.05, 0.04], 0.05), rgb(look["hair"][0]), 0.7)
+        canvas.darken(canvas.mask(np.array(E(outer)) + np.array([side * 0.05, 0.04]), 0.05), rgb(look["hair"][0]), 0.7)
         m = m * (1 - canvas.face_mask)
     d = canvas.blur(m, 0.05) * 0.6 + canvas.blur(m, 0.1) * 0.4
     z = np.sqrt(np.clip(d - 0.35, 0, 1)) * 0.35
@@ -221,7 +226,7 @@ def paint_ear(canvas: Canvas, face: Face, side: int, before=False) -> None:
         0.04,
     )
     z += 0.10 * helix + 0.06 * anti - 0.12 * conch - 0.05 * groove
-    t, n, occ = light_of(canvas, canvas.blur(z, 0.012), 1.0, 0.2)
+    t, n, _ = light_of(canvas, canvas.blur(z, 0.012), 1.0, 0.2)
     t = (
         t
         * (0.86 if side < 0 else 0.66)

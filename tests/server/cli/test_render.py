@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -140,3 +144,26 @@ def test_reasons_for_refusing(sound: Path) -> None:
     assert code("--audio", str(sound), "-o", "out.avi") == "output_unwritable"
     assert code("--audio", str(sound), "-o", "out.mp4", "--avatar", "nobody") == "persona_missing"
     assert code("--audio", str(sound), "-o", "out.mp4", "--avatar", "../x") == "bad_name"
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_nothing_and_exits_130(tmp_path: Path) -> None:
+    with wave.open("long.wav", "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8_000)
+        file.writeframes(bytes(2 * 8_000 * 600))
+    command = [sys.executable, "-c", "from server.cli.main import main; main()", "render", "--audio", "long.wav"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    with subprocess.Popen([*command, "-o", "out.mp4"], env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not list(tmp_path.glob(".out.mp4.*")) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130, errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["long.wav"]
+    assert "Traceback" not in errors
