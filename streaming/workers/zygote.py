@@ -1,7 +1,7 @@
 """The process that worker processes are forked from.
 
-It imports what every worker needs once and then only forks: a worker starts in a few milliseconds and shares
-that memory. It is a plain process of ours rather than ``multiprocessing``'s fork server because that one
+It imports what every worker needs, keeps ready what the last ones drew with, and then only forks: a worker
+starts in a few milliseconds and shares that memory. It is a plain process of ours rather than ``multiprocessing``'s fork server because that one
 imports the program's ``__main__`` (the whole server) into every child, and because this one must not outlive
 the gateway however the gateway ends: it ends when its control socket does, and its workers with it.
 
@@ -26,6 +26,8 @@ from contextlib import suppress
 from typing import Any
 
 import msgpack
+
+from streaming.workers.messages import unpack_spec
 
 PRELOAD = (
     "avatar.beats",
@@ -83,6 +85,7 @@ def main(control_fd: int) -> None:
                         _become_worker(control, (wake_read, wake_write), fds[0], spec_bytes, factory)
                     os.close(fds[0])
                     workers[pid] = number
+                    _preload(spec_bytes, factory)
                 case ["kill", number]:
                     for pid in [pid for pid, other in workers.items() if other == number]:
                         os.kill(pid, signal.SIGKILL)
@@ -90,6 +93,16 @@ def main(control_fd: int) -> None:
         os.kill(pid, signal.SIGKILL)
     for pid in workers:
         os.waitpid(pid, 0)
+
+
+def _preload(spec_bytes: bytes, factory: str) -> None:
+    """Let the factory's module keep ready what the next worker of this kind will need, if it knows how."""
+    try:
+        module = importlib.import_module(factory.partition(":")[0])
+        if hasattr(module, "preload"):
+            module.preload(unpack_spec(msgpack.unpackb(spec_bytes)))
+    except Exception:
+        return  # the worker meets the same difficulty, and tells it
 
 
 def _reap(control: socket.socket, workers: dict[int, int]) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from avatar.errors import PersonaError
 from avatar.persona import find_persona
 from avatar.speech import SpeechChunk
-from streaming.workers.beat_maker import make_beat_maker
+from streaming.workers import beat_maker
+from streaming.workers.beat_maker import make_beat_maker, preload
 from streaming.workers.local import LocalWorkerPool
 from streaming.workers.pool import WorkerSpec
 
@@ -46,9 +49,51 @@ def test_what_cannot_be_drawn(spec: WorkerSpec, error: type[Exception], reason: 
         make_beat_maker(spec)
 
 
-def test_a_persona_that_is_not_there(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_persona_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PersonaError):
         make_beat_maker(replace(SPEC, persona=tmp_path / "nobody"))
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> dict[object, object]:
+    """What is held ready, empty at first."""
+    held: dict[object, object] = {}
+    monkeypatch.setattr(beat_maker, "_ready", held)
+    return held
+
+
+def test_what_was_held_ready_draws_the_same(ready: dict[object, object]) -> None:
+    fresh = make_beat_maker(SPEC)
+    preload(SPEC)
+    assert len(ready) == 1
+    maker = make_beat_maker(SPEC)
+    assert not ready
+    for _ in range(3):
+        assert np.array_equal(fresh.next().frame, maker.next().frame)
+
+
+def test_a_persona_that_was_changed_is_loaded_again(ready: dict[object, object], tmp_path: Path) -> None:
+    assert SPEC.persona is not None
+    spec = replace(SPEC, persona=Path(shutil.copytree(SPEC.persona, tmp_path / "helen")))
+    preload(spec)
+    (tmp_path / "helen" / "note.txt").write_text("changed")
+    make_beat_maker(spec)
+    assert len(ready) == 1, "what was held is not what is there now"
+
+
+def test_a_few_are_held_and_the_latest_stay(ready: dict[object, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beat_maker, "MAX_READY", 1)
+    preload(SPEC)
+    other = replace(SPEC, framing="half-body")
+    preload(other)
+    preload(other)
+    assert [key[-1] for key in ready] == ["half-body"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("spec", [WorkerSpec(None), replace(SPEC, renderer="clay")])
+def test_what_cannot_be_shared_is_not_held(ready: dict[object, object], spec: WorkerSpec) -> None:
+    preload(spec)
+    assert not ready
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])

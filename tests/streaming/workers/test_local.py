@@ -126,7 +126,7 @@ async def test_a_damaged_persona_is_told_as_it_is() -> None:
 @pytest.mark.parametrize("spec", [WorkerSpec(None, size=65), WorkerSpec(None, codec="AV1")])
 async def test_what_cannot_be_encoded_is_refused(spec: WorkerSpec) -> None:
     async with open_pool() as pool:
-        with pytest.raises(WorkerLost, match="65x65|AV1"):
+        with pytest.raises(WorkerLost, match=r"65x65|AV1"):
             await pool.acquire(spec)
 
 
