@@ -1,11 +1,15 @@
 // Put into every page before its own scripts: keeps its peer connections, and measures what they receive.
 (() => {
   const Native = window.RTCPeerConnection;
-  const probe = (window.probe = { peers: [], events: [], frames: [], levels: {}, microphone: null });
+  const probe = (window.probe = { peers: [], events: [], frames: [], levels: {}, microphone: null, channel: null });
   window.RTCPeerConnection = class extends Native {
     constructor(...args) {
       super(...args);
       probe.peers.push(this);
+    }
+
+    createDataChannel(...args) {
+      return (probe.channel = super.createDataChannel(...args));
     }
   };
 

@@ -24,7 +24,7 @@ class Visitor:
 
     async def open(self, url: str) -> None:
         await self.page.add_init_script(path=str(PROBE))
-        await self.page.goto(url)
+        await self.page.goto(url, wait_until="networkidle")
         await self.page.wait_for_function("customElements.get('digital-human') !== undefined")
 
     async def connect(self, *, microphone: bool = True) -> None:
@@ -35,6 +35,10 @@ class Visitor:
 
     async def element(self, expression: str) -> Any:
         return await self.page.evaluate(f"document.querySelector('digital-human').{expression}")
+
+    async def send(self, event: dict[str, Any]) -> None:
+        """A client event, past the element."""
+        await self.page.evaluate("event => probe.channel.send(JSON.stringify(event))", event)
 
     async def all_events(self) -> list[dict[str, Any]]:
         """Every event of the server, with ``at``: milliseconds on the page's clock."""
