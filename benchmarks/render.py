@@ -56,9 +56,7 @@ class Cost:
 def speech(frames: int) -> SpeechChunk:
     """Phonemes for at least ``frames`` beats; the sound is silence, which timings make irrelevant."""
     count = int(frames * 40 / PHONEME_MS) + 1
-    phonemes = tuple(
-        Phoneme(PHONEMES[i % len(PHONEMES)], i * PHONEME_MS, (i + 1) * PHONEME_MS) for i in range(count)
-    )
+    phonemes = tuple(Phoneme(PHONEMES[i % len(PHONEMES)], i * PHONEME_MS, (i + 1) * PHONEME_MS) for i in range(count))
     samples = int(count * PHONEME_MS * SPEECH_RATE_HZ / 1000)
     return SpeechChunk(np.zeros(samples, np.int16), "en", phonemes)
 
@@ -93,9 +91,7 @@ def measure(persona: Persona, *, size: int = 512, framing: str = "portrait", fra
     )  # fmt: skip
 
 
-def _timed(
-    renderer: Renderer, motion: MotionSource, frames: int, *, speaking: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _timed(renderer: Renderer, motion: MotionSource, frames: int, *, speaking: bool) -> tuple[np.ndarray, np.ndarray]:
     """Milliseconds of each frame, and of a plain resampling after each tenth."""
     y, x = np.mgrid[: renderer.height, : renderer.width].astype(np.float32)
     maps = cv2.convertMaps(x + 0.4, y + 0.4, cv2.CV_16SC2)
@@ -114,7 +110,9 @@ def _timed(
 
 def table(costs: list[Cost]) -> str:
     """The figures as text, a line a persona."""
-    lines = [f"{'persona':16}{'size':>5} {'framing':10}{'load':>8}{'speaking':>10}{'p95':>7}{'idle':>7}{'remap':>7}  (CPU ms)"]
+    lines = [
+        f"{'persona':16}{'size':>5} {'framing':10}{'load':>8}{'speaking':>10}{'p95':>7}{'idle':>7}{'remap':>7}  (CPU ms)"
+    ]
     lines += [
         f"{c.persona[:15]:16}{c.size:5} {c.framing:10}{c.load_ms:8.0f}{c.speaking_ms:10.2f}"
         f"{c.speaking_p95_ms:7.2f}{c.idle_ms:7.2f}{c.remap_ms:7.2f}"
