@@ -202,7 +202,7 @@ class Eye:
             amount = (0.85 * between * new)[..., None]
             skin += (self._lid_colour * light[..., None] - skin) * amount
             # closed lids end in lashes, whether or not the picture resolves them
-            skin *= 1 - 0.4 * min(1.0, upper) * (np.exp(-(((edge - y) / (0.011 * span)) ** 2)) * (high > 1))[..., None]
+            skin *= 1 - 0.32 * min(1.0, upper) * (np.exp(-(((edge - y) / (0.011 * span)) ** 2)) * (high > 1))[..., None]
 
         # skin below: follows the lower lid's edge and rests a little under it
         calm = np.clip((y - floor) / (0.13 * span), 0, 1)

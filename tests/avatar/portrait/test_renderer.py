@@ -227,7 +227,7 @@ def test_the_background_stays(renderer: PortraitRenderer, helen: Source) -> None
         for border in (moved[:, :12], moved[:, -12:], moved[:6]):
             assert border.mean() < 0.5  # grain, moved by parts of a pixel
             assert border.max() < 5
-        assert moved[-20:].mean() < 0.5  # the chest does not turn with the head
+        assert moved[-20:].mean() < 1  # the chest does not turn with the head
 
 
 def test_breath_lifts_the_chest_a_little(helen: Source, shared_renderer: Shared) -> None:
