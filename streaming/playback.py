@@ -66,6 +66,7 @@ class Playback:
         now = self._loop.time()
         if self._timer is not None:
             self.lateness_s.append(now - self._timer.when())
+            self._timer = None  # it is set anew below, whatever is offered meanwhile
         try:
             for release in self.clock.advance(now):
                 self._send(release)

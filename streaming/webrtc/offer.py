@@ -78,7 +78,9 @@ def _read(description: SessionDescription) -> Offer:
         raise NegotiationFailed("The SDP offer has no audio section; a conversation needs one.")
     video: int | None = None
     codec = CODECS[0]
+    description.host = None
     for index, section in enumerate(media):
+        section.host = section.rtcp_host = None  # candidates tell the address; this one may be a hidden name
         section.direction = section.direction or "sendrecv"  # what its absence means (RFC 8866 section 6.7)
         if section.kind == "audio":
             if not _restrict(section, "OPUS"):

@@ -67,6 +67,34 @@ def test_a_beat_that_is_due_earlier_than_silence_wakes_the_clock() -> None:
     run_virtually(scene())
 
 
+def test_a_beat_offered_by_a_callback_does_not_double_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        playback = Playback(sound=None, picture=None, lead_s=0.2)
+        wake_ups = 0
+        tick = playback._tick
+
+        def count() -> None:
+            nonlocal wake_ups
+            wake_ups += 1
+            tick()
+
+        def offer_once(release: Release) -> None:
+            if release.pts_48k == 4800:
+                playback.offer(beat(1, last=True))
+
+        monkeypatch.setattr(playback, "_tick", count)
+        playback.on_release = offer_once
+        playback.start()
+        await asyncio.sleep(0.999)
+        assert wake_ups <= 51
+        playback.close()
+        before = wake_ups
+        await asyncio.sleep(1)
+        assert wake_ups == before
+
+    run_virtually(scene())
+
+
 def test_a_callback_may_close_or_fail_and_playback_is_not_left_half_way() -> None:
     async def scene() -> None:
         playback = Playback(sound=None, picture=None)

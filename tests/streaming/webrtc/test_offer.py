@@ -152,6 +152,10 @@ def test_candidates_that_help_are_kept_and_hidden_ones_put_aside() -> None:
     assert [candidate.port for candidate in read.mdns_candidates] == [50001]
 
 
+def test_a_default_address_that_is_a_hidden_name() -> None:
+    assert read_offer(CHROMIUM.replace("c=IN IP4 0.0.0.0", "c=IN IP4 0c1b9eb4-e3f1.local")).plays
+
+
 def test_candidates_are_counted() -> None:
     lines = "".join(f"a=candidate:{n} 1 udp 1 10.0.{n // 250}.{n % 250} 50000 typ host\n" for n in range(1000))
     (section, *_) = SessionDescription.parse(read_offer(offer(audio=AUDIO + lines)).sdp).media
