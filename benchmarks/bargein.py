@@ -256,13 +256,13 @@ def knock(seed: int) -> NDArray[np.int16]:
 
 
 async def _backchannels(count: int) -> Any:
-    """ "Mm-hm", "yeah", "okay" and "right" by espeak-ng's voices, at 16 kHz."""
+    """ "Uh-huh", "yeah", "okay" and "right" by espeak-ng's voices, at 16 kHz."""
     from streaming.speaking.espeak import EspeakSynthesizer
 
     voice = EspeakSynthesizer()
     try:
         await voice.warm_up()
-        words = itertools.cycle(("mm-hm", "yeah", "okay", "right"))
+        words = itertools.cycle(("uh-huh", "yeah", "okay", "right"))
         for word, name in itertools.islice(zip(words, itertools.cycle(voice.voices)), count):
             chunks = [spoken.speech.pcm48k async for spoken in voice.speak(word, language="en", voice=name)]
             yield np.concatenate(chunks)[::3]

@@ -43,8 +43,9 @@ EAGERNESS = {"low": 1.6, "medium": 1.0, "auto": 1.0, "high": 0.7}
 MIN_VOICE_MS = 128
 """A segment with less voice than this in all was a click or a breath."""
 
-CONFIRM_VOICE_MS = 512
-"""Voice over the avatar's that is longer than this takes the floor; backchannels and coughs last 200-500 ms."""
+CONFIRM_VOICE_MS = 576
+"""Voice over the avatar's that is longer than this takes the floor; backchannels and coughs last 200-500 ms,
+and an interrupted avatar shall be silent within 800 ms, of which network and playing take some 150."""
 
 CONFIRM_WAIT_MS = 704
 """How long the avatar stays ducked after a short sound, waiting for its transcript."""
