@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from avatar.portrait.anatomy import EARS, OVAL, Anatomy
-from avatar.portrait.arrays import Floats, smoothstep
+from avatar.portrait.arrays import Floats, resample, smoothstep
 from avatar.portrait.controls import index
 
 BREATH = 0.014
@@ -19,6 +19,9 @@ BEHIND_LIPS = 0.08
 
 SMOOTHING = 0.6
 """Of the depth, in eye spans: followed exactly, the steep side of the face folds its outline into bumps."""
+
+LATTICE = 72
+"""Points of the depth's lattice each way: about a fortieth of the face's height apart."""
 
 EDGE = 0.08
 """Towards the frame's edges nothing moves, over this part of its size: there is no picture beyond them."""
@@ -58,12 +61,21 @@ class Body:
         """Linear radial basis through the landmarks' depth, and through guessed depths of hair and neck."""
         ears = float(points[list(EARS), 2].mean())
         rings = [middle + (oval - middle) * grow for grow in (1.22, 1.6, 2.2)]
-        self._sites = np.concatenate([points[:468:2, :2], *rings]).astype(np.float64)
+        sites = np.concatenate([points[:468:2, :2], *rings]).astype(np.float64)
         guessed = [np.full(len(ring), depth * self._span) for ring, depth in zip(rings, (0.10, 0.05, 0.0), strict=True)]
         depth = np.concatenate([ears - points[:468:2, 2], *guessed])
-        distance = np.linalg.norm(self._sites[:, None] - self._sites[None], axis=-1)
+        distance = np.linalg.norm(sites[:, None] - sites[None], axis=-1)
         smoothing = SMOOTHING * self._span * np.eye(len(depth))  # landmarks share places where the face turns away
-        self._strengths = np.linalg.solve(distance - smoothing, depth)
+        strengths = np.linalg.solve(distance - smoothing, depth)
+        # evaluated once on a lattice over head and neck, and read from there
+        self._depth_origin = sites.min(0)
+        self._depth_step = np.ptp(sites, axis=0) / (LATTICE - 1)
+        steps = np.arange(LATTICE)
+        at = np.stack(np.meshgrid(steps, steps), -1) * self._depth_step + self._depth_origin
+        lattice = np.zeros((LATTICE, LATTICE))
+        for site, strength in zip(sites, strengths, strict=True):
+            lattice += strength * np.hypot(at[..., 0] - site[0], at[..., 1] - site[1])
+        self._depth = lattice.astype(np.float32)
 
     def head_at(self, xy: Floats) -> tuple[Floats, Floats]:
         """How far points belong to the head (0..1), and their depth towards the camera in pixels."""
@@ -72,9 +84,8 @@ class Body:
         neck = (xy[..., 1] - self._chin[1]) / self.face_height
         edge = np.minimum.reduce([xy[..., 0], self._size - 1 - xy[..., 0], xy[..., 1]]) / self._size
         weight = side * smoothstep(0.48, -0.05, neck) * smoothstep(0.0, EDGE, edge)
-        flat = xy.reshape(-1, 2).astype(np.float64)
-        depth = np.linalg.norm(flat[:, None] - self._sites[None], axis=-1) @ self._strengths
-        return weight.astype(np.float32), depth.reshape(xy.shape[:2]).astype(np.float32)
+        depth = resample(self._depth, (xy - self._depth_origin) / self._depth_step)
+        return weight.astype(np.float32), np.asarray(depth, np.float32)
 
     def pose(self, controls: Floats) -> Floats:
         """float32 [2, 4]: displacement of a point of the head is this times (x, y, depth, 1)."""

@@ -95,6 +95,9 @@ class Mouth:
         lips = cv2.blendLinear(upper, lower, over, under)
         if aperture.widest > 0.5:
             hole = np.clip(HOLE_START - covered * HOLE_SLOPE, 0, 1)
+            # beside the corners there is no inside, whatever resampled masks say
+            hole[:, : max(0, int(aperture.upper[0, 0]) - left)] = 0
+            hole[:, max(0, int(aperture.upper[-1, 0]) + 1 - left) :] = 0
             rows_open = np.flatnonzero(hole.max(1))
             columns_open = np.flatnonzero(hole.max(0))
             if len(rows_open):
