@@ -51,7 +51,7 @@ class LocalWorkerPool:
         if len(self._workers) >= self.capacity:
             raise Busy(f"All {self.capacity} places for conversations are taken; try again in a moment.")
         number = next(self._numbers)
-        worker = LocalWorker(lambda: self._release(number))
+        worker = LocalWorker(kill=lambda: self._kill(number), release=lambda: self._workers.pop(number, None))
         self._workers[number] = worker
         try:
             await self.start()
@@ -72,8 +72,7 @@ class LocalWorkerPool:
                 await self._zygote.close()
                 self._zygote = None
 
-    def _release(self, number: int) -> None:
-        self._workers.pop(number, None)
+    def _kill(self, number: int) -> None:
         if self._zygote is not None:
             self._zygote.kill(number)
 

@@ -31,10 +31,13 @@ class LocalWorker:
     """See ``AvatarWorker``.
 
     Args:
-        release: called, perhaps more than once, when the process is to end.
+        kill: end the process; called as often as may be.
+        release: its place is free. Called by ``close`` alone, so that whoever closes a dead worker can acquire
+            another in its place before anybody else does.
     """
 
-    def __init__(self, release: Callable[[], None]) -> None:
+    def __init__(self, *, kill: Callable[[], None], release: Callable[[], object]) -> None:
+        self._kill = kill
         self._release = release
         self._writer: asyncio.StreamWriter | None = None
         self._reader_task: asyncio.Task[None] | None = None
@@ -53,9 +56,13 @@ class LocalWorker:
             WorkerLost: it cannot.
         """
         ours, theirs = socket.socketpair()
-        with theirs:
-            zygote.spawn(number, theirs, spec, factory)
-        reader, self._writer = await asyncio.open_connection(sock=ours)
+        try:
+            with theirs:
+                zygote.spawn(number, theirs, spec, factory)
+            reader, self._writer = await asyncio.open_connection(sock=ours)
+        except BaseException:
+            ours.close()
+            raise
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 report = await _read(reader)
@@ -105,15 +112,18 @@ class LocalWorker:
 
     async def close(self) -> None:
         self._stop_watching()
-        self._release()
-        if self._reader_task is not None:
-            self._reader_task.cancel()
-            await asyncio.wait([self._reader_task])
-        if self._writer is not None:
-            self._writer.transport.abort()
-            with suppress(ConnectionError):
-                await self._writer.wait_closed()
-        self._beats.put_nowait(None)
+        self._kill()
+        try:
+            if self._reader_task is not None:
+                self._reader_task.cancel()
+                await asyncio.wait([self._reader_task])
+            if self._writer is not None:
+                self._writer.transport.abort()
+                with suppress(ConnectionError):
+                    await self._writer.wait_closed()
+        finally:
+            self._beats.put_nowait(None)
+            self._release()
 
     def exited(self, status: int) -> None:
         """The pool saw the process end."""
@@ -147,7 +157,7 @@ class LocalWorker:
         if self._error is None:
             self._error = WorkerLost(reason)
             self._stop_watching()
-            self._release()
+            self._kill()
             if self._writer is not None:
                 self._writer.transport.abort()
             self._beats.put_nowait(None)

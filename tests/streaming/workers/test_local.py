@@ -157,6 +157,24 @@ async def test_a_killed_worker_is_lost_and_its_beats_are_not() -> None:
         await worker.close()
 
 
+async def test_a_dead_worker_keeps_its_place_for_the_one_that_takes_over() -> None:
+    async with open_pool(capacity=1) as pool:
+        output = AvatarOutput(pool, SPEC, sound=RecordingTrack(), picture=RecordingTrack())
+        failed: list[Exception] = []
+        output.on_failed = failed.append
+        await output.start()
+        dead = worker_processes()[0]
+        dead.kill()
+        refused = 0
+        while not [process for process in worker_processes() if process.pid != dead.pid]:
+            with pytest.raises(Busy):
+                await pool.acquire(SPEC)
+            refused += 1
+            await asyncio.sleep(0)
+        assert refused and not failed
+        await output.close()
+
+
 async def test_a_worker_that_makes_no_beats_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_worker, "WATCHDOG_S", 0.2)
     async with open_pool("make_stuck") as pool:
