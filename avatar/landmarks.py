@@ -80,9 +80,7 @@ def find_faces(rgb: NDArray[np.uint8]) -> list[Landmarks]:
         found = mesh.process(np.ascontiguousarray(rgb)).multi_face_landmarks or []
     height, width = rgb.shape[:2]
     scale = np.array([width, height, width], np.float32)  # MediaPipe: z is in units of the picture's width
-    faces = [
-        Landmarks(np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * scale) for face in found
-    ]
+    faces = [Landmarks(np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * scale) for face in found]
     return sorted(faces, key=lambda face: face.height, reverse=True)
 
 

@@ -146,8 +146,10 @@ class _Reader:
 
     def _texts(self, field: str) -> tuple[str, ...]:
         value = self._data.get(field)
-        if not isinstance(value, list) or len(value) > 50 or not all(
-            isinstance(item, str) and len(item) <= _MAX_TEXT for item in value
+        if (
+            not isinstance(value, list)
+            or len(value) > 50
+            or not all(isinstance(item, str) and len(item) <= _MAX_TEXT for item in value)
         ):
             raise self._wrong(field, "must be a list of at most 50 texts")
         return tuple(value)

@@ -68,8 +68,7 @@ class SoundFile:
             raise MediaFileError(f"{path} may not be read by this user.", code="file_missing") from None
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise MediaFileError(
-                f"{path} is not a sound file that can be read ({_reason(error)}). "
-                "Try WAV, MP3, M4A, OGG or FLAC.",
+                f"{path} is not a sound file that can be read ({_reason(error)}). Try WAV, MP3, M4A, OGG or FLAC.",
                 code="not_a_media_file",
             ) from None
         if not container.streams.audio:

@@ -1,8 +1,8 @@
 """Personas: a folder each, holding a picture, its rig and a manifest. A folder copied by hand works.
 
-    NAME/manifest.json    avatar/manifest.py
-    NAME/portrait.png     8-bit RGB
-    NAME/rig.npz          what the ``portrait`` renderer prepared from the picture (arrays only, never pickle)
+NAME/manifest.json    avatar/manifest.py
+NAME/portrait.png     8-bit RGB
+NAME/rig.npz          what the ``portrait`` renderer prepared from the picture (arrays only, never pickle)
 """
 
 from __future__ import annotations

@@ -96,10 +96,7 @@ def measure(face: Landmarks) -> FaceMeasures:
         pitch=float(np.degrees(np.arctan2(down[2], down[1]))) - REST_PITCH,
         roll=float(np.degrees(np.arctan2(eyes[1], eyes[0]))),
         mouth_gap=apart(13, 14) / mouth,
-        eye_opening=(
-            apart(159, 145) / max(apart(33, 133), 1e-6) + apart(386, 374) / max(apart(362, 263), 1e-6)
-        )
-        / 2,
+        eye_opening=(apart(159, 145) / max(apart(33, 133), 1e-6) + apart(386, 374) / max(apart(362, 263), 1e-6)) / 2,
         proportions={
             "face width to height": width / height,
             "eye distance to face width": apart(33, 263, 3) / width,

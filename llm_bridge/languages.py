@@ -11,8 +11,11 @@ _OTHER_SCRIPTS = frozenset(
 
 def is_han(char: str) -> bool:
     """CJK ideographs (unified, extension A, compatibility, and the supplementary planes)."""
-    return "\u4e00" <= char <= "\u9fff" or "\u3400" <= char <= "\u4dbf" or "\uf900" <= char <= "\ufaff" or (
-        "\U00020000" <= char <= "\U0003ffff"
+    return (
+        "\u4e00" <= char <= "\u9fff"
+        or "\u3400" <= char <= "\u4dbf"
+        or "\uf900" <= char <= "\ufaff"
+        or ("\U00020000" <= char <= "\U0003ffff")
     )
 
 

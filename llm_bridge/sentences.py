@@ -200,7 +200,7 @@ def _word_before_stop(closed: str) -> str:
 
 
 def _starts_sentence(char: str) -> bool:
-    return char.isupper() or char.isdigit() or is_han(char) or char in "\"“‘(*#"
+    return char.isupper() or char.isdigit() or is_han(char) or char in '"“‘(*#'
 
 
 def _line_end(text: str) -> int | None:

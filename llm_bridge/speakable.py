@@ -39,7 +39,9 @@ _URL = re.compile(
     r"<?(?:(?:https?|wss?|ftp)://(?:www\.)?|www\.)([\w.-]*[\w-])(?::(\d{1,5}))?((?:/[^\s<>()\[\]\"'，。！？；：、）》」]*)?)>?",
     re.A,
 )
-_DOMAIN = re.compile(r"(?<![\w.@/-])(?:[a-zA-Z0-9-]+\.)+(?:com|org|net|io|dev|ai|cn|edu|gov|app|uk|de|eu)\b(?!\.?\w)", re.A)
+_DOMAIN = re.compile(
+    r"(?<![\w.@/-])(?:[a-zA-Z0-9-]+\.)+(?:com|org|net|io|dev|ai|cn|edu|gov|app|uk|de|eu)\b(?!\.?\w)", re.A
+)
 _DOT = {"en": " dot ", "cmn": "点"}
 _AT = {"en": " at ", "cmn": " at "}
 _SLASH = {"en": " slash ", "cmn": "斜杠"}
@@ -126,7 +128,11 @@ _PICTURES = ("So", "Sk", "Cs", "Co", "Cn")
 def _is_emoji(char: str) -> bool:
     if char < "\u00a9":
         return False
-    if char in "\u200d\ufe0e\ufe0f\u20e3©®™" or "\U0001f000" <= char <= "\U0001faff" or "\U000e0020" <= char <= "\U000e007f":
+    if (
+        char in "\u200d\ufe0e\ufe0f\u20e3©®™"
+        or "\U0001f000" <= char <= "\U0001faff"
+        or "\U000e0020" <= char <= "\U000e007f"
+    ):
         return True
     return unicodedata.category(char) in _PICTURES and char not in "°℃℉№"
 

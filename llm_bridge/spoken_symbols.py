@@ -24,7 +24,9 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?[%％]")
 _DEGREES = re.compile(r"(-|−)?(\d+(?:\.\d+)?)\s?(°\s?[CF]?(?![A-Za-z])|℃|℉)")
 _RANGE = re.compile(r"(?<=\d)\s?[–—~～]\s?(?=[$€£¥]?\d)")
 _HYPHEN_RANGE = re.compile(r"(?<![A-Za-z0-9_.-])(\d{1,4})-(\d{1,4})(?![A-Za-z0-9_-]|\.\d)")
-_UNIT = re.compile(r"(?<![A-Za-z0-9_.])(\d+(?:\.\d+)?)\s?(km/h|km|kg|cm|mm|GHz|MHz|kHz|Hz|GB|MB|KB|TB|ms|fps|px|kbit/s|Mbit/s)(?![A-Za-z0-9_/])")
+_UNIT = re.compile(
+    r"(?<![A-Za-z0-9_.])(\d+(?:\.\d+)?)\s?(km/h|km|kg|cm|mm|GHz|MHz|kHz|Hz|GB|MB|KB|TB|ms|fps|px|kbit/s|Mbit/s)(?![A-Za-z0-9_/])"
+)
 _UNITS_EN = {
     "km/h": "kilometers an hour", "km": "kilometers", "kg": "kilograms", "cm": "centimeters", "mm": "millimeters",
     "GHz": "gigahertz", "MHz": "megahertz", "kHz": "kilohertz", "Hz": "hertz", "GB": "gigabytes", "MB": "megabytes",

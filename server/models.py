@@ -202,7 +202,9 @@ def _read_release(name: str, repository: str, described: dict[str, object]) -> R
         if any(fnmatch(path, pattern) for pattern in WANTED_FILES) and "/" not in path:
             large = item.get("lfs")
             files.append(
-                RemoteFile(path, int(item["size"]), large["sha256"] if large else None, None if large else item["blobId"])
+                RemoteFile(
+                    path, int(item["size"]), large["sha256"] if large else None, None if large else item["blobId"]
+                )
             )
     card = described.get("cardData")
     licence = str(card["license"]) if isinstance(card, dict) and card.get("license") else "not stated"
@@ -302,9 +304,7 @@ def _fetch_file(
     raise _unreachable(failure, "What has arrived is kept: the same command goes on from there.")
 
 
-def _download(
-    client: httpx2.Client, url: str, file: RemoteFile, part: Path, report: Callable[[int], None]
-) -> None:
+def _download(client: httpx2.Client, url: str, file: RemoteFile, part: Path, report: Callable[[int], None]) -> None:
     there = part.stat().st_size if part.exists() else 0
     report(min(there, file.size))
     if there >= file.size:

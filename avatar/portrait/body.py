@@ -115,7 +115,11 @@ class Body:
         width = float(self._high[0] - self._low[0])
         below = (xy[..., 1] - self._chin[1]) / self.face_height
         aside = (xy[..., 0] - self._middle[0]) / width
-        chest = smoothstep(-0.05, 0.48, below) * (1 - 0.7 * smoothstep(0.9, 2.4, below)) * smoothstep(2.4, 1.5, np.abs(aside))
+        chest = (
+            smoothstep(-0.05, 0.48, below)
+            * (1 - 0.7 * smoothstep(0.9, 2.4, below))
+            * smoothstep(2.4, 1.5, np.abs(aside))
+        )
         fields = np.zeros((3, *xy.shape), np.float32)
         fields[0, ..., 1] = -BREATH * self._span * chest
         fields[0, ..., 0] = 0.5 * BREATH * self._span * chest * np.clip(aside, -1.5, 1.5)
@@ -130,4 +134,3 @@ _PLACE = [index(name) for name in ("headX", "headY", "headZ")]
 _BREATH = index("breath")
 TORSO = (_BREATH, index("shoulderLeft"), index("shoulderRight"))
 """Channels of ``Body.torso_at``, in its order."""
-

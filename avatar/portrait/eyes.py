@@ -12,7 +12,10 @@ from avatar.portrait.anatomy import Anatomy
 from avatar.portrait.arrays import Floats, Pixels, blurred, gray_of, resample, smoothstep, to_pixels
 from avatar.portrait.controls import index
 
-UPPER_LID = {"Right": (33, 246, 161, 160, 159, 158, 157, 173, 133), "Left": (362, 398, 384, 385, 386, 387, 388, 466, 263)}
+UPPER_LID = {
+    "Right": (33, 246, 161, 160, 159, 158, 157, 173, 133),
+    "Left": (362, 398, 384, 385, 386, 387, 388, 466, 263),
+}
 LOWER_LID = {"Right": (33, 7, 163, 144, 145, 153, 154, 155, 133), "Left": (362, 382, 381, 380, 374, 373, 390, 249, 263)}
 IRISES = (range(468, 473), range(473, 478))  # centre first
 
@@ -97,9 +100,14 @@ class Eye:
         # past its corner the closing lid still takes the lash line down, or a hook stays behind
         self._tail = 0.20 * np.exp(-(((x - outer) / (0.15 * wide)) ** 2)) * float((self._lower - self._upper).max())
         # room that the iris has to each corner, less what would fold the white
-        self._room = (0.6 * (self._iris[0] - self._radius - upper[0, 0]), 0.6 * (upper[-1, 0] - self._radius - self._iris[0]))
+        self._room = (
+            0.6 * (self._iris[0] - self._radius - upper[0, 0]),
+            0.6 * (upper[-1, 0] - self._radius - self._iris[0]),
+        )
         reach = np.where(x < self._iris[0], self._iris[0] - upper[0, 0], upper[-1, 0] - self._iris[0])
-        self._moves = smoothstep(1.0, 1.15 * self._radius / max(float(reach.max()), 1.0), np.abs(x - self._iris[0]) / reach)
+        self._moves = smoothstep(
+            1.0, 1.15 * self._radius / max(float(reach.max()), 1.0), np.abs(x - self._iris[0]) / reach
+        )
         self._ball = self._eyeball(frame)
         self._lid_colour = self._lid_skin(frame)
         towards_left = side == "Left"
@@ -206,9 +214,9 @@ class Eye:
 
         # skin below: follows the lower lid's edge and rests a little under it
         calm = np.clip((y - floor) / (0.13 * span), 0, 1)
-        below = resample(
-            self._original, np.stack([x - x[0, 0], y + rise * (1 - calm) ** 2 - y[0, 0]], -1)
-        ).astype(np.float32)
+        below = resample(self._original, np.stack([x - x[0, 0], y + rise * (1 - calm) ** 2 - y[0, 0]], -1)).astype(
+            np.float32
+        )
 
         shift_x = aside * LOOK_SIDE * self._radius
         shift_x = float(np.clip(shift_x, -max(self._room[0], 0), max(self._room[1], 0)))

@@ -110,7 +110,9 @@ class Interior:
         if own is not None:
             near = 1.0 if own.bright else float(smoothstep(0.30, 0.0, open_by - self._parted))
             dimmed = np.full_like(lit, 0.4 + 0.6 * shy) if shy < 1 else None
-            inside = own.sprite.over(inside, self._place(skull, 0.0, 0.0), left, top, near * min(1.0, 1.8 * shy), dimmed)
+            inside = own.sprite.over(
+                inside, self._place(skull, 0.0, 0.0), left, top, near * min(1.0, 1.8 * shy), dimmed
+            )
         tip = float(smoothstep(0.35, 0.85, raised))
         if tip > 0:  # the tip between or behind the teeth: seen in the lower half of the opening
             inside = self._tongue.over(

@@ -82,7 +82,7 @@ def _shapes(anatomy: Anatomy, u: Floats, v: Floats) -> dict[str, Floats]:
     edge = np.interp(u, anatomy.columns, anatomy.levels_lower[3])
     # the fold runs from beside the nose wing, out and down past the corner of the mouth
     t = np.clip((v - (nose - 0.05)) / (0.55 - nose), 0, 1)
-    fold_at = 0.78 + 0.62 * t ** 0.8
+    fold_at = 0.78 + 0.62 * t**0.8
     along = smoothstep(nose - 0.30, nose + 0.15, v) * smoothstep(0.75, 0.15, v)
     folds = {}
     for name, side in (("fold_right", -1.0), ("fold_left", 1.0)):
@@ -95,7 +95,10 @@ def _shapes(anatomy: Anatomy, u: Floats, v: Floats) -> dict[str, Floats]:
         **folds,
         "jaw": (
             -0.07 * (blob(-1.75, 0.5, 0.35, 0.6) + blob(1.75, 0.5, 0.35, 0.6))
-            - 0.16 * smoothstep(jaw - 0.02, jaw + 0.12, v) * smoothstep(jaw + 1.1, jaw + 0.2, v) * smoothstep(2.0, 1.2, np.abs(u))
+            - 0.16
+            * smoothstep(jaw - 0.02, jaw + 0.12, v)
+            * smoothstep(jaw + 1.1, jaw + 0.2, v)
+            * smoothstep(2.0, 1.2, np.abs(u))
         ),
         "purse": -0.10 * (blob(-1.08, 0.0, 0.13, 0.22) + blob(1.08, 0.0, 0.13, 0.22)),
         "press": -0.10 * np.exp(-0.5 * ((v - edge - 0.16) / 0.10) ** 2) * smoothstep(1.0, 0.5, np.abs(u)),

@@ -39,9 +39,9 @@ class Sprite:
     ) -> Floats:
         """Draw over ``under`` (BGR float32, the box at (left, top)).
 
-        Args:
-            place: float32 [2, 3], half mouth widths to frame pixels.
-    X
+            Args:
+                place: float32 [2, 3], half mouth widths to frame pixels.
+        X
         """
         if strength <= 0.01:
             return under
@@ -97,7 +97,9 @@ def row_of_teeth(frame: Pixels, anatomy: Anatomy, *, upper: bool) -> Sprite:
     which = np.clip(np.searchsorted(ends, a), 0, len(ends) - 1)
     starts = ends - widths
     inside = np.clip((a - starts[which]) / widths[which], 0, 1)  # across one tooth
-    edge_shift = np.array([0.0, -0.018, -0.006, -0.03, -0.05])[which] if upper else np.array([0, 0.005, 0, 0.02, 0.03])[which]
+    edge_shift = (
+        np.array([0.0, -0.018, -0.006, -0.03, -0.05])[which] if upper else np.array([0, 0.005, 0, 0.02, 0.03])[which]
+    )
     rounded = 0.028 * (2 * np.abs(inside - 0.5)) ** 4
     if upper:
         edge = 0.12 + edge_shift - rounded - 0.05 * a**2
@@ -166,7 +168,10 @@ def own_teeth(frame: Pixels, anatomy: Anatomy) -> OwnTeeth | None:
     colour = resample(frame, at).astype(np.float32)
     inside = (v > upper + inset) & (v < lower - inset) & (np.abs(u) < 0.6)
     weights = np.array([0.114, 0.587, 0.299], np.float32)
-    bright = inside.any() and float((colour[inside] @ weights > 0.62 * float(white_of(frame, anatomy) @ weights)).mean()) > 0.5
+    bright = (
+        inside.any()
+        and float((colour[inside] @ weights > 0.62 * float(white_of(frame, anatomy) @ weights)).mean()) > 0.5
+    )
     soft = 1.0 / scale
     alpha = smoothstep(lower - 0.01 + soft, lower - 0.01 - soft, v) * (np.abs(u) < 1)
     shade = 1 - 0.5 * smoothstep(0.05, 0.45, upper - v)

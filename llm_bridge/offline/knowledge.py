@@ -84,7 +84,9 @@ def markdown_files(folder: Path) -> list[Path]:
     if not found:
         raise KnowledgeError(f"The knowledge folder {folder} holds no Markdown file (.md).")
     if len(found) > MAX_FILES:
-        raise KnowledgeError(f"The knowledge folder {folder} holds {len(found)} Markdown files; {MAX_FILES} are the most.")
+        raise KnowledgeError(
+            f"The knowledge folder {folder} holds {len(found)} Markdown files; {MAX_FILES} are the most."
+        )
     return found
 
 
@@ -177,7 +179,11 @@ def _joined(lines: list[str]) -> str:
     for line in lines:
         bullet = _BULLET.match(line)
         if bullet:
-            line = bullet[1] if bullet[1][-1:] in ".!?;。！？；" else bullet[1] + ("。" if language_of(line, "en") == "cmn" else ".")
+            line = (
+                bullet[1]
+                if bullet[1][-1:] in ".!?;。！？；"
+                else bullet[1] + ("。" if language_of(line, "en") == "cmn" else ".")
+            )
         wide = bool(text) and text[-1] > "\u2e80" and line[0] > "\u2e80"
         text += line if wide or not text else " " + line
     return text

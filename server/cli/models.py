@@ -51,7 +51,9 @@ def list_models(
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     taken = find_whisper_model(data_dir)
     typer.echo(
-        f"In use where hearing.engine is auto: {taken}" if taken else "None is on disk. Fetch one: parley models fetch small"
+        f"In use where hearing.engine is auto: {taken}"
+        if taken
+        else "None is on disk. Fetch one: parley models fetch small"
     )
 
 

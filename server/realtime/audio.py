@@ -106,7 +106,9 @@ def decode_base64(encoded: str, param: str) -> bytes:
     try:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ProtocolError(f"Invalid value for '{param}': not base64 ({error}).", code="invalid_value", param=param) from None
+        raise ProtocolError(
+            f"Invalid value for '{param}': not base64 ({error}).", code="invalid_value", param=param
+        ) from None
 
 
 @cache

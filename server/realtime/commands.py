@@ -113,7 +113,11 @@ async def _create_item(event: wire.ConversationItemCreateEvent, session: Realtim
     try:
         session.conversation.add_item(item_id or new_id("item"), role, text, after=event.previous_item_id)
     except (ValueError, KeyError) as error:
-        after_known = event.previous_item_id is None or event.previous_item_id == "root" or _known(session, event.previous_item_id)
+        after_known = (
+            event.previous_item_id is None
+            or event.previous_item_id == "root"
+            or _known(session, event.previous_item_id)
+        )
         raise ProtocolError(
             f"The item cannot be created: {_text(error)}.",
             code="item_create_invalid_item_id" if after_known else "item_create_invalid_previous_item_id",

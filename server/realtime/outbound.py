@@ -133,9 +133,7 @@ class Outbound:
             return
         yield from self._item_done(event, story, "completed" if event.item.complete else "incomplete")
 
-    def _item_done(
-        self, event: events.ItemDone, story: ResponseStory | None, status: Status
-    ) -> Iterator[BaseModel]:
+    def _item_done(self, event: events.ItemDone, story: ResponseStory | None, status: Status) -> Iterator[BaseModel]:
         if story is not None:
             yield from story.item_done(status)
         yield wire.ConversationItemDone(
@@ -210,7 +208,9 @@ class Outbound:
         held, story.held = story.held, []
         for event in held:
             if isinstance(event, events.ItemDone):
-                cut_off = cleared or any(isinstance(other, events.ResponseDone) and other.status != "completed" for other in held)
+                cut_off = cleared or any(
+                    isinstance(other, events.ResponseDone) and other.status != "completed" for other in held
+                )
                 yield from self._item_done(event, story, "incomplete" if cut_off else "completed")
                 continue
             if cleared and event.status == "completed":

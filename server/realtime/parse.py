@@ -230,7 +230,9 @@ def _explain(error: ValidationError, data: object, path: str) -> ProtocolError:
     if kind == "missing":
         return _missing(param)
     if kind == "literal_error":
-        expected = [item for detail in details if detail["loc"][-1:] == problem["loc"][-1:] for item in _expected(detail)]
+        expected = [
+            item for detail in details if detail["loc"][-1:] == problem["loc"][-1:] for item in _expected(detail)
+        ]
         return ProtocolError(_invalid_value(problem["input"], expected), code="invalid_value", param=param)
     if kind.endswith("_type") or kind == "model_attributes_type":
         return _wrong_type(param, problem["input"], _kind_wanted(kind))
@@ -239,7 +241,11 @@ def _explain(error: ValidationError, data: object, path: str) -> ProtocolError:
 
 def _most_telling(details: list[ErrorDetails]) -> ErrorDetails:
     """Of a union's errors, one from the branch that the value's own ``type`` selected."""
-    mistaken = {detail["loc"][:-1] for detail in details if detail["type"] == "literal_error" and detail["loc"][-1:] == ("type",)}
+    mistaken = {
+        detail["loc"][:-1]
+        for detail in details
+        if detail["type"] == "literal_error" and detail["loc"][-1:] == ("type",)
+    }
     telling = [detail for detail in details if detail["loc"][:-1] not in mistaken]
     deepest = sorted(telling or details, key=lambda detail: -len(detail["loc"]))
     return deepest[0] if telling else details[0]
@@ -252,7 +258,11 @@ def _param(loc: tuple[int | str, ...], data: object, path: str) -> str:
         last = index == len(loc) - 1
         if isinstance(part, int) and isinstance(value, list):
             path, value = f"{path}[{part}]", value[part] if part < len(value) else None
-        elif isinstance(value, dict) and isinstance(part, str) and (part in value or (last and part.isidentifier() and part.islower())):
+        elif (
+            isinstance(value, dict)
+            and isinstance(part, str)
+            and (part in value or (last and part.isidentifier() and part.islower()))
+        ):
             path, value = _join(path, part), value.get(part)
     return path
 
@@ -278,10 +288,19 @@ def _missing(param: str) -> ProtocolError:
 
 
 def _wrong_type(param: str, given: object, wanted: str) -> ProtocolError:
-    names = {str: "a string", bool: "a boolean", int: "an integer", float: "a number", list: "an array", dict: "an object"}
+    names = {
+        str: "a string",
+        bool: "a boolean",
+        int: "an integer",
+        float: "a number",
+        list: "an array",
+        dict: "an object",
+    }
     got = "null" if given is None else names.get(type(given), type(given).__name__)
     return ProtocolError(
-        f"Invalid type for '{_shown(param)}': expected {wanted}, but got {got} instead.", code="invalid_type", param=param
+        f"Invalid type for '{_shown(param)}': expected {wanted}, but got {got} instead.",
+        code="invalid_type",
+        param=param,
     )
 
 
@@ -296,4 +315,3 @@ def _shown(text: str) -> str:
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
-

@@ -46,7 +46,13 @@ MAX_REFUSALS = 100
 
 WATCH_S = 1.0
 
-_ACTIVITY = (events.SpeechStarted, events.SpeechStopped, events.ResponseCreated, events.OutputStarted, events.OutputStopped)
+_ACTIVITY = (
+    events.SpeechStarted,
+    events.SpeechStopped,
+    events.ResponseCreated,
+    events.OutputStarted,
+    events.OutputStopped,
+)
 
 
 class Transport(Protocol):
@@ -172,7 +178,9 @@ class RealtimeSession:
             await asyncio.gather(*tasks, return_exceptions=True)
             ending = self.ending or CLIENT_LEFT
             if ending.message:
-                self.send(error_event(ending.message, code=ending.code, kind="session_ended", retryable=ending.retryable))
+                self.send(
+                    error_event(ending.message, code=ending.code, kind="session_ended", retryable=ending.retryable)
+                )
             try:
                 if self._conversation is not None:
                     await self._conversation.close()

@@ -57,13 +57,15 @@ async def create_call(request: Request) -> Response:
             state.access.secrets.use(principal.secret, call_id)
         take()
     location = f"/v1/realtime/calls/{call_id}"
-    return Response(
-        answer, 201, {"Location": location, "Cache-Control": "no-store"}, media_type="application/sdp"
-    )
+    return Response(answer, 201, {"Location": location, "Cache-Control": "no-store"}, media_type="application/sdp")
 
 
 @router.delete(
-    "/v1/realtime/calls/{call_id}", status_code=204, summary="End a conversation", responses=ERRORS, response_class=Response
+    "/v1/realtime/calls/{call_id}",
+    status_code=204,
+    summary="End a conversation",
+    responses=ERRORS,
+    response_class=Response,
 )
 async def delete_call(call_id: str, request: Request) -> Response:
     """Ends the conversation; returns when nothing of it is left. A client secret ends only its own."""

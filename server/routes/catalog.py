@@ -61,7 +61,9 @@ def _version() -> str:
         return "0"
 
 
-@router.get("/health", tags=["operation"], summary="Whether the server takes conversations", responses={503: {"model": Health}})
+@router.get(
+    "/health", tags=["operation"], summary="Whether the server takes conversations", responses={503: {"model": Health}}
+)
 async def health(request: Request) -> Response:
     """Needs no key and tells nothing else."""
     draining = state_of(request).registry.draining
@@ -104,7 +106,13 @@ async def avatars(request: Request) -> AvatarList:
     return AvatarList(data=entries, voices=[VOICE, *state.defaults.voices])
 
 
-@router.get("/v1/avatars/{name}/thumbnail.webp", tags=["catalog"], summary="A persona's picture", responses=ERRORS, response_class=Response)
+@router.get(
+    "/v1/avatars/{name}/thumbnail.webp",
+    tags=["catalog"],
+    summary="A persona's picture",
+    responses=ERRORS,
+    response_class=Response,
+)
 async def thumbnail(name: str, request: Request, key: str = "") -> Response:
     """The address comes from `/v1/avatars`; its `key` stands for the right to see it."""
     state = state_of(request)

@@ -27,7 +27,9 @@ class WebClientFiles(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         name = PurePosixPath(path)
-        if path not in (".", "") and (name.suffix not in SERVED_SUFFIXES or any(part.startswith(".") for part in name.parts)):
+        if path not in (".", "") and (
+            name.suffix not in SERVED_SUFFIXES or any(part.startswith(".") for part in name.parts)
+        ):
             raise HTTPException(404)
         response = await super().get_response(path, scope)
         if name.suffix in _TYPES and response.status_code in (200, 304):

@@ -33,7 +33,9 @@ async def realtime(websocket: WebSocket) -> None:
         principal = state.access.authorise(websocket)
         state.access.check_rate(websocket)
         if "call_id" in websocket.query_params:
-            raise BadRequest("Joining a call by call_id is not possible.", code="unsupported_parameter", param="call_id")
+            raise BadRequest(
+                "Joining a call by call_id is not possible.", code="unsupported_parameter", param="call_id"
+            )
         if websocket.query_params.get("intent", "conversation") != "conversation":
             raise BadRequest("Only conversations are served; leave intent out.", code="invalid_value", param="intent")
         config = principal.secret.session if principal.secret is not None else await state.initial_config()

@@ -108,7 +108,9 @@ def _check_tls(cert: str, key: str) -> list[Problem]:
         context.load_cert_chain(cert, key, password=_no_password)
     except FileNotFoundError as error:
         missing = error.filename or f"{cert} or {key}"
-        return [Problem("tls_missing", f"The TLS file {missing} is not there.", "Check the path, or run `parley cert`.")]
+        return [
+            Problem("tls_missing", f"The TLS file {missing} is not there.", "Check the path, or run `parley cert`.")
+        ]
     except (ssl.SSLError, OSError, ValueError) as error:
         return [
             Problem(

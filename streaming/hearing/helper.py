@@ -199,9 +199,7 @@ class HelperStream(TranscriptionStream):
         self._helper.remove(self._number)
         for future in self._requests.values():
             if not future.done():
-                future.set_exception(
-                    TranscriptionFailed("Speech could not be transcribed: its segment was closed.")
-                )
+                future.set_exception(TranscriptionFailed("Speech could not be transcribed: its segment was closed."))
 
     def heard(self, request: int, transcript: Transcript) -> None:
         future = self._requests.get(request)

@@ -112,10 +112,13 @@ class OpenAITranscriber:
             case openai.APITimeoutError():
                 return TranscriptionFailed(f"{self.name} did not transcribe within {self.timeout_s:g} s. Try again.")
             case openai.APIConnectionError():
-                return TranscriptionFailed(f"{self.name} cannot be reached ({error.__cause__ or error}). Is it running?")
+                return TranscriptionFailed(
+                    f"{self.name} cannot be reached ({error.__cause__ or error}). Is it running?"
+                )
             case openai.AuthenticationError() | openai.PermissionDeniedError():
                 return TranscriptionFailed(
-                    f"{self.name} refused the API key (HTTP {error.status_code}). Check hearing.api_key.", retryable=False
+                    f"{self.name} refused the API key (HTTP {error.status_code}). Check hearing.api_key.",
+                    retryable=False,
                 )
             case openai.NotFoundError():
                 return TranscriptionFailed(
@@ -127,7 +130,9 @@ class OpenAITranscriber:
                 return TranscriptionFailed(f"{self.name} is busy or over its quota (HTTP 429). Try again later.")
             case openai.APIStatusError():
                 again = error.status_code >= 500
-                return TranscriptionFailed(f"{self.name} failed: HTTP {error.status_code}, {error.message}", retryable=again)
+                return TranscriptionFailed(
+                    f"{self.name} failed: HTTP {error.status_code}, {error.message}", retryable=again
+                )
             case _:
                 return TranscriptionFailed(f"{self.name} failed: {error}", retryable=False)
 

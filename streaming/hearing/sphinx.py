@@ -24,6 +24,4 @@ class SphinxTranscriber(HelperTranscriber):
             )
         if processes is None:
             processes = 1 if (os.cpu_count() or 1) <= 2 else 2
-        super().__init__(
-            name="pocketsphinx", languages=("en",), engine="pocketsphinx", options={}, processes=processes
-        )
+        super().__init__(name="pocketsphinx", languages=("en",), engine="pocketsphinx", options={}, processes=processes)

@@ -83,9 +83,7 @@ class EspeakSynthesizer:
     ) -> AsyncIterator[SpokenChunk]:
         """See ``Synthesizer.speak``. One chunk, some milliseconds after the call."""
         if len(text) > MAX_CHARACTERS:
-            raise SynthesisFailed(
-                f"espeak-ng was given {len(text)} characters at once; {MAX_CHARACTERS} is the most."
-            )
+            raise SynthesisFailed(f"espeak-ng was given {len(text)} characters at once; {MAX_CHARACTERS} is the most.")
         text = "".join(" " if ord(char) < 32 or "\ud800" <= char <= "\udfff" else char for char in text)
         if not text.strip():
             return
@@ -273,9 +271,7 @@ def _chunk(reply: dict[str, Any], text: str, language: str, speed: float) -> Spo
     phonemes = [Phoneme(symbol, start, min(end, sound_ms), stressed)
                 for symbol, start, end, stressed in reply["phonemes"] if start < sound_ms]  # fmt: skip
     phonemes.append(Phoneme("", sound_ms, len(pcm) * 1000 / SPEECH_RATE_HZ))
-    return SpokenChunk(
-        SpeechChunk(pcm, language, tuple(phonemes)), _words(reply["words"], text, sound_ms)
-    )
+    return SpokenChunk(SpeechChunk(pcm, language, tuple(phonemes)), _words(reply["words"], text, sound_ms))
 
 
 def _words(events: list[tuple[int, float]], text: str, sound_ms: float) -> tuple[Word, ...]:

@@ -67,9 +67,7 @@ class _Event(ctypes.Structure):
     ]  # fmt: skip
 
 
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 
 
 class Espeak:
@@ -82,9 +80,7 @@ class Espeak:
 
     def __init__(self, library: str, data: str) -> None:
         self._lib = ctypes.CDLL(library)
-        self.rate_hz = self._lib.espeak_Initialize(
-            _SYNCHRONOUS, 200, data.encode(), _PHONEME_EVENTS | _IPA
-        )
+        self.rate_hz = self._lib.espeak_Initialize(_SYNCHRONOUS, 200, data.encode(), _PHONEME_EVENTS | _IPA)
         if self.rate_hz <= 0:
             raise RuntimeError(f"espeak_Initialize answered {self.rate_hz}")
         self._sound: list[NDArray[np.int16]] = []

@@ -156,7 +156,7 @@ class _Sound:
         """Skip a WAV header, which some servers send before PCM. False while it is incomplete."""
         for magic, kind in _COMPRESSED:
             if self._bytes.startswith(magic):
-                raise _NoSound(f"sends {kind}; it must support response_format \"pcm\" (or WAV).")
+                raise _NoSound(f'sends {kind}; it must support response_format "pcm" (or WAV).')
         rate_hz = ENDPOINT_RATE_HZ
         if not last and len(self._bytes) < 4:
             return False

@@ -61,7 +61,9 @@ class ScriptedSynthesizer:
             for at in range(0, len(spans), self._words_per_chunk):
                 if number == self._fail_at and at:
                     raise SynthesisFailed(f"The scripted voice fails at call {number}, as told.")
-                chunk = self._chunk(text, spans[at : at + self._words_per_chunk], sentence_ms, language, pitch_hz, speed)
+                chunk = self._chunk(
+                    text, spans[at : at + self._words_per_chunk], sentence_ms, language, pitch_hz, speed
+                )
                 sentence_ms += chunk.speech.duration_ms
                 yield chunk
             if number == self._fail_at:

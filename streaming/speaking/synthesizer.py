@@ -50,7 +50,9 @@ class Synthesizer(Protocol):
     name: str
     voices: tuple[str, ...]
 
-    def speak(self, text: str, *, language: str, voice: str | None = None, speed: float = 1.0) -> AsyncIterator[SpokenChunk]:
+    def speak(
+        self, text: str, *, language: str, voice: str | None = None, speed: float = 1.0
+    ) -> AsyncIterator[SpokenChunk]:
         """Speak one sentence, in chunks as they are made. Closing the iterator stops the work.
 
         Args:

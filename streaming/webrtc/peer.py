@@ -112,9 +112,7 @@ class Peer:
             NegotiationFailed: the offer cannot be answered; the message says why.
         """
         offer = read_offer(offer_sdp)
-        self._connection = connection = RTCPeerConnection(
-            RTCConfiguration(iceServers=list(self._settings.ice_servers))
-        )
+        self._connection = connection = RTCPeerConnection(RTCConfiguration(iceServers=list(self._settings.ice_servers)))
         connection.on("connectionstatechange", self._state_changed)
         connection.on("datachannel", self._channel_opened)
         try:

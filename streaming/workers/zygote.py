@@ -152,9 +152,6 @@ def _one_thread() -> None:
 
 def start_arguments(control_fd: int) -> tuple[list[str], dict[str, Any]]:
     """Arguments for ``subprocess.Popen`` that start the zygote with the caller's import path."""
-    code = (
-        f"import sys; sys.path[:] = {sys.path!r}; "
-        f"from streaming.workers.zygote import main; main({control_fd})"
-    )
+    code = f"import sys; sys.path[:] = {sys.path!r}; from streaming.workers.zygote import main; main({control_fd})"
     threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     return [sys.executable, "-c", code], {"pass_fds": (control_fd,), "env": {**os.environ, **threads}}

@@ -53,7 +53,12 @@ def test_finds_nothing_in_nothing() -> None:
 
 @pytest.mark.parametrize(
     "picture",
-    [np.zeros((10, 10), np.uint8), np.zeros((10, 10, 4), np.uint8), np.zeros((10, 10, 3)), np.zeros((0, 5, 3), np.uint8)],
+    [
+        np.zeros((10, 10), np.uint8),
+        np.zeros((10, 10, 4), np.uint8),
+        np.zeros((10, 10, 3)),
+        np.zeros((0, 5, 3), np.uint8),
+    ],
 )
 def test_refuses_what_is_no_picture(picture: np.ndarray) -> None:
     with pytest.raises(ValueError, match="uint8"):

@@ -75,7 +75,9 @@ def test_any_format_rate_and_channels_become_48_khz_mono(
 
 def test_the_sound_of_a_video_is_used(shared: Path) -> None:
     for path in sorted((shared / "samples" / "video").iterdir()):
-        with SoundFile.open(path) if has_sound(path) else pytest.raises(MediaFileError, match="no sound track") as sound:
+        with (
+            SoundFile.open(path) if has_sound(path) else pytest.raises(MediaFileError, match="no sound track") as sound
+        ):
             if isinstance(sound, SoundFile):
                 assert sum(len(chunk.pcm48k) for chunk in sound.chunks()) > 48_000
             else:

@@ -45,9 +45,7 @@ def boxes(path: Path) -> list[tuple[str, int]]:
 def test_every_sample_is_spoken_and_the_mouth_comes_to_rest(tmp_path: Path, seconds: float) -> None:
     out = tmp_path / "out.mp4"
     done: list[float] = []
-    result = render_file(
-        speech(seconds), FlatRenderer(), CountingMotion(), out, mark=None, on_progress=done.append
-    )
+    result = render_file(speech(seconds), FlatRenderer(), CountingMotion(), out, mark=None, on_progress=done.append)
     assert result.speech_s == pytest.approx(seconds, abs=1e-4)
     speaking = int(np.ceil(int(seconds * SPEECH_RATE_HZ) / 1920))
     assert result.frames == speaking + TAIL_FRAMES == len(done)

@@ -24,7 +24,9 @@ def test_every_shape_has_its_tile() -> None:
     rows = -(-len(SHAPES) // COLUMNS)
     assert sheet.shape == (rows * (TILE + STRIP), COLUMNS * TILE, 3)
     tiles = [
-        sheet[y * (TILE + STRIP) :][:TILE, x * TILE :][:, :TILE].astype(int) for y in range(rows) for x in range(COLUMNS)
+        sheet[y * (TILE + STRIP) :][:TILE, x * TILE :][:, :TILE].astype(int)
+        for y in range(rows)
+        for x in range(COLUMNS)
     ]
     for name, tile in list(zip(SHAPES, tiles, strict=True))[1:]:
         assert np.abs(tile - tiles[0]).max() > 20, name

@@ -23,7 +23,12 @@ class Exchange:
     number: int
 
     async def head(self, status: int = 200, content_type: str = "text/event-stream", **headers: str) -> None:
-        lines = [f"HTTP/1.1 {status} X", f"content-type: {content_type}", "transfer-encoding: chunked", "connection: close"]
+        lines = [
+            f"HTTP/1.1 {status} X",
+            f"content-type: {content_type}",
+            "transfer-encoding: chunked",
+            "connection: close",
+        ]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
         await self.writer.drain()
@@ -43,7 +48,9 @@ class Exchange:
 
     async def delta(self, content: str | None = None, finish: str | None = None, **extra: Any) -> None:
         choice = {"index": 0, "delta": {"content": content, **extra}, "finish_reason": finish}
-        await self.event({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]})
+        await self.event(
+            {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+        )
 
     async def event(self, data: dict[str, Any]) -> None:
         await self.send(f"data: {json.dumps(data)}\n\n".encode())

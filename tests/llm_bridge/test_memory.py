@@ -16,7 +16,8 @@ def conversation(*turns: tuple[str, str]) -> Memory:
 
 
 @pytest.mark.parametrize(
-    ("text", "tokens"), [("", 0), ("abc", 1), ("abcd", 2), ("你好", 2), ("你好abc", 3), ("안녕", 2), ("😀", 1), ("да", 2)]
+    ("text", "tokens"),
+    [("", 0), ("abc", 1), ("abcd", 2), ("你好", 2), ("你好abc", 3), ("안녕", 2), ("😀", 1), ("да", 2)],
 )
 def test_estimates(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
@@ -61,7 +62,12 @@ def test_truncates_an_answer_to_what_was_heard() -> None:
 
 def test_oldest_turns_go_first_and_whole() -> None:
     memory = conversation(
-        ("assistant", "Welcome."), ("user", "aaa"), ("assistant", "bbb"), ("user", "ccc"), ("assistant", "ddd"), ("user", "eee")
+        ("assistant", "Welcome."),
+        ("user", "aaa"),
+        ("assistant", "bbb"),
+        ("user", "ccc"),
+        ("assistant", "ddd"),
+        ("user", "eee"),
     )
     a_message = 1 + MESSAGE_TOKENS
     assert [m.text for m in memory.messages(1000)] == ["Welcome.", "aaa", "bbb", "ccc", "ddd", "eee"]
@@ -81,7 +87,10 @@ def test_instructions_and_the_newest_question_always_go() -> None:
     assert Memory().messages(10, "Be brief.") == [Message("system", "Be brief.")]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["user", "assistant", "system"]), st.text(max_size=30)), max_size=20), st.integers(0, 300))
+@given(
+    st.lists(st.tuples(st.sampled_from(["user", "assistant", "system"]), st.text(max_size=30)), max_size=20),
+    st.integers(0, 300),
+)
 def test_never_beyond_the_budget_but_for_what_must_go(turns: list[tuple[str, str]], budget: int) -> None:
     memory = conversation(*turns)
     sent = memory.messages(budget)

@@ -36,7 +36,10 @@ ENGLISH = [
     ("one<br>two <b>three</b><!-- no -->", "one, two three"),
     ("Great 😀👍🏽 👨‍👩‍👧 🇩🇪!", "Great!"),
     ("It costs $3.50.", "It costs 3 dollars and 50 cents."),
-    ("$1, $1.01, $0.99, €20, £3.05, ¥8", "1 dollar, 1 dollar and 1 cent, 99 cents, 20 euros, 3 pounds and 5 pence, 8 yuan"),
+    (
+        "$1, $1.01, $0.99, €20, £3.05, ¥8",
+        "1 dollar, 1 dollar and 1 cent, 99 cents, 20 euros, 3 pounds and 5 pence, 8 yuan",
+    ),
     ("$5 million and $2.5k", "5 million dollars and 2.5 thousand dollars"),
     ("¥3.50", "3.50 yuan"),
     ("About 25% of 1,234,567", "About 25 percent of 1234567"),

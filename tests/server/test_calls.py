@@ -123,7 +123,11 @@ def test_garbage_offers(serve: Serve) -> None:
     site = serve()
     assert error(call(site, "garbage")) == (400, "invalid_sdp", "sdp")
     assert error(call(site, "")) == (400, "invalid_sdp", "sdp")
-    assert error(site.client.post("/v1/realtime/calls", content=b"v=0\xff\xfe", headers=SDP)) == (400, "invalid_sdp", "sdp")
+    assert error(site.client.post("/v1/realtime/calls", content=b"v=0\xff\xfe", headers=SDP)) == (
+        400,
+        "invalid_sdp",
+        "sdp",
+    )
     assert error(call(site, "v=0" + "x" * MAX_SDP_BYTES)) == (413, "sdp_too_large", None)
     assert [peer.closed for peer in site.conversations.peers] == [1]
     assert len(site.state.registry) == 0
@@ -140,7 +144,11 @@ def test_garbage_forms(serve: Serve) -> None:
     assert error(post(session="{}")) == (400, "missing_required_parameter", "sdp")
     assert error(post(sdp=SDP_OFFER, offer="x")) == (400, "unknown_parameter", None)
     assert error(post(sdp=SDP_OFFER, session="{")) == (400, "invalid_json", None)
-    assert error(post(sdp=SDP_OFFER, session='{"type":"realtime","colour":1}')) == (400, "unknown_parameter", "session.colour")
+    assert error(post(sdp=SDP_OFFER, session='{"type":"realtime","colour":1}')) == (
+        400,
+        "unknown_parameter",
+        "session.colour",
+    )
     truncated = {"Content-Type": "multipart/form-data; boundary=xyz"}
     assert error(site.client.post("/v1/realtime/calls", content=b"--xyz\r\nbad", headers=truncated))[0] == 400
     missing = {"Content-Type": "multipart/form-data"}
@@ -155,7 +163,11 @@ def test_bodies_are_bounded_before_they_are_read(serve: Serve) -> None:
         for _ in range(100):
             yield b"x" * 10_000
 
-    assert error(site.client.post("/v1/realtime/calls", content=pieces(), headers=SDP)) == (413, "request_too_large", None)
+    assert error(site.client.post("/v1/realtime/calls", content=pieces(), headers=SDP)) == (
+        413,
+        "request_too_large",
+        None,
+    )
 
 
 def test_full_and_failing_servers_say_when_to_come_back(serve: Serve) -> None:
@@ -216,9 +228,7 @@ def test_fifty_calls_leave_nothing(serve: Serve) -> None:
 
 
 def mint(site: Site, **body: Any) -> Any:
-    return site.client.post(
-        "/v1/realtime/client_secrets", json=body, headers={"Authorization": f"Bearer {KEY}"}
-    )
+    return site.client.post("/v1/realtime/client_secrets", json=body, headers={"Authorization": f"Bearer {KEY}"})
 
 
 def test_a_secret_opens_one_conversation_with_its_session(serve: Serve) -> None:

@@ -191,7 +191,12 @@ def test_any_repository_can_be_fetched_and_found(hub: FakeHub, client: httpx2.Cl
 
 def test_paths_in_a_repository_cannot_leave_the_folder(hub: FakeHub, client: httpx2.Client) -> None:
     hub.files["../config.json"] = hub.files["sub/model.bin"] = b"?"
-    assert {file.path for file in tiny(client).files} == {"config.json", "model.bin", "tokenizer.json", "vocabulary.txt"}
+    assert {file.path for file in tiny(client).files} == {
+        "config.json",
+        "model.bin",
+        "tokenizer.json",
+        "vocabulary.txt",
+    }
 
 
 def test_no_network(client: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,10 @@ class EchoModel:
 
 def client_of(port: int, key: str = "none") -> AsyncOpenAI:
     return AsyncOpenAI(
-        api_key=key, base_url=f"http://127.0.0.1:{port}/v1", websocket_base_url=f"ws://127.0.0.1:{port}/v1", max_retries=0
+        api_key=key,
+        base_url=f"http://127.0.0.1:{port}/v1",
+        websocket_base_url=f"ws://127.0.0.1:{port}/v1",
+        max_retries=0,
     )
 
 
@@ -227,7 +230,9 @@ async def test_secret_call_and_hangup(tmp_path: Path) -> None:
             call_id = answer.response.headers["location"].rsplit("/", 1)[1]
             await browser.realtime.calls.hangup(call_id)
             assert conversations.made[0].closed == 1
-        called = await client.realtime.calls.create(sdp=SDP_OFFER, session={"type": "realtime", "instructions": "brief"})
+        called = await client.realtime.calls.create(
+            sdp=SDP_OFFER, session={"type": "realtime", "instructions": "brief"}
+        )
         assert called.response.status_code == 201
         assert conversations.made[1].settings.instructions == "brief"
         models = await client.models.list()

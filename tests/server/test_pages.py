@@ -97,7 +97,10 @@ def test_one_picture_s_key_opens_no_other(serve: Serve) -> None:
 
 def test_models(serve: Serve) -> None:
     listed = serve().client.get("/v1/models").json()
-    assert listed == {"object": "list", "data": [{"id": "parley", "object": "model", "created": 0, "owned_by": "parley"}]}
+    assert listed == {
+        "object": "list",
+        "data": [{"id": "parley", "object": "model", "created": 0, "owned_by": "parley"}],
+    }
 
 
 def test_health(serve: Serve) -> None:

@@ -13,7 +13,11 @@ from tests.conftest import ROOT
 from tests.server.official import OURS
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text("utf-8")
-SOURCES = [path for path in (ROOT / "server").rglob("*.py") if "cli" not in path.parts and path.name not in ("models.py", "doctor.py")]
+SOURCES = [
+    path
+    for path in (ROOT / "server").rglob("*.py")
+    if "cli" not in path.parts and path.name not in ("models.py", "doctor.py")
+]
 
 
 @pytest.mark.parametrize("name", [*MODELS, *OURS, *Gesture])

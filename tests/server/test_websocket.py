@@ -231,7 +231,11 @@ def test_settings_reach_the_conversation(serve: Serve) -> None:
 
 def test_binary_frames_and_garbage_are_refused_and_the_conversation_goes_on(serve: Serve) -> None:
     with serve().connect() as socket:
-        for send in (lambda: socket.send_bytes(b"\x00\xff"), lambda: socket.send_text("{"), lambda: socket.send_text("")):
+        for send in (
+            lambda: socket.send_bytes(b"\x00\xff"),
+            lambda: socket.send_text("{"),
+            lambda: socket.send_text(""),
+        ):
             send()
             (*_, message) = until(socket, "error")
             assert message["error"]["code"] == "invalid_json"

@@ -32,7 +32,13 @@ CONTENT_SECURITY_POLICY = content_security_policy(ServerSection())
 
 def _avatar(name: str, display_name: str) -> dict[str, Any]:
     thumbnail = f"/v1/avatars/{name}/thumbnail.webp"
-    return {"name": name, "display_name": display_name, "locales": ["en"], "thumbnail": thumbnail, "default": name == "helen"}
+    return {
+        "name": name,
+        "display_name": display_name,
+        "locales": ["en"],
+        "thumbnail": thumbnail,
+        "default": name == "helen",
+    }
 
 
 CATALOG = {
@@ -249,9 +255,7 @@ async def serving(fake: FakeServer) -> AsyncIterator[FakeServer]:
     """Serve on a free port of the loopback interface."""
     listener = socket.create_server(("127.0.0.1", 0))  # whoever connects before uvicorn is ready waits in its queue
     fake.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(
-        uvicorn.Config(fake.app, log_level="error", lifespan="off", timeout_graceful_shutdown=2)
-    )
+    server = uvicorn.Server(uvicorn.Config(fake.app, log_level="error", lifespan="off", timeout_graceful_shutdown=2))
     with listener:
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:

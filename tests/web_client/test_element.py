@@ -176,7 +176,9 @@ async def test_a_kiosk_keeps_trying_until_the_server_is_there(chromium: Chromium
     assert changes[-3:] == [("reconnecting", 2), ("reconnecting", 3), ("connected", 0)]
 
 
-async def test_a_lost_connection_is_restored_and_the_microphone_with_it(chromium: ChromiumFactory, fake: FakeServer) -> None:
+async def test_a_lost_connection_is_restored_and_the_microphone_with_it(
+    chromium: ChromiumFactory, fake: FakeServer
+) -> None:
     page = await ElementPage.open(await chromium(), element_page(fake))
     await page.button("Start talking").click()
     first = await fake.call()

@@ -85,7 +85,9 @@ async def test_settings_are_sent_and_kept(chromium: ChromiumFactory, fake: FakeS
     assert await page.run("element.hasAttribute('captions')") is False
 
 
-async def test_a_server_with_a_key_asks_for_it_and_tokens_are_minted(chromium: ChromiumFactory, fake: FakeServer) -> None:
+async def test_a_server_with_a_key_asks_for_it_and_tokens_are_minted(
+    chromium: ChromiumFactory, fake: FakeServer
+) -> None:
     fake.key = "secret"
     page = await ElementPage.open(await chromium(), fake.url)
     dialog = page.page.get_by_role("dialog")

@@ -41,7 +41,8 @@ def paint_eye(canvas: Canvas, face: Face, side: int) -> None:
     depth = 0.62 + 0.42 * np.clip(0.55 * dy / R - 0.25 * dx / R + 0.15, -0.5, 1)  # lower right glows
     t = np.clip(
         (depth + 0.5 * fib * 0.6) * (1 - 0.75 * smooth(0.78, 1.02, rn)) * (1 - 0.35 * bell(rn - 0.42, 0.12)),
-        0, 1,
+        0,
+        1,
     )
     iris = ramp(look["iris"], t)
     iris *= 1 - 0.62 * lid[..., None]
@@ -52,10 +53,7 @@ def paint_eye(canvas: Canvas, face: Face, side: int) -> None:
     car = bell(e + 0.95, 0.10) * bell(v - 0.04, 0.05)  # tear duct
     eye = eye + (rgb(look.get("duct", (205, 132, 120))) - eye) * np.clip(car * 0.9, 0, 1)[..., None]
     wl = smooth(0.028, 0.0, lo - v)  # wet lower lid edge
-    eye = (
-        eye
-        + (rgb(look.get("water", (226, 176, 164))) - eye) * (wl * 0.75 * smooth(1, 0.8, np.abs(e)))[..., None]
-    )
+    eye = eye + (rgb(look.get("water", (226, 176, 164))) - eye) * (wl * 0.75 * smooth(1, 0.8, np.abs(e)))[..., None]
     canvas.cover(ins, eye)
     # catchlights: soft window upper left, small bounce lower right
     hl = smooth(1.0, 0.55, np.hypot((dx + 0.40 * R) / (0.24 * R), (dy + 0.36 * R) / (0.27 * R)))
@@ -129,16 +127,10 @@ def paint_eye(canvas: Canvas, face: Face, side: int) -> None:
     # lid crease
     off = look.get("crease", 0.085)
     es = np.linspace(-0.82, 1.08, 40)
-    yc = np.interp(es, face.lid_x, face.upper_lid) - off * (
-        0.55 + 0.45 * np.sin(np.pi * np.clip((es + 1) / 2.1, 0, 1))
-    )
+    yc = np.interp(es, face.lid_x, face.upper_lid) - off * (0.55 + 0.45 * np.sin(np.pi * np.clip((es + 1) / 2.1, 0, 1)))
     pts = np.stack([side * (face.eye_u + es * face.eye_half_width), yc], 1)
-    canvas.darken(
-        canvas.mask(pts, 0.016, False, True, 0.020), rgb(look["skin"][1]), look.get("crease_a", 0.75)
-    )
-    canvas.darken(
-        canvas.mask(pts, 0.005, False, True, 0.008), rgb(look["skin"][0]), look.get("crease_a", 0.75) * 0.55
-    )
+    canvas.darken(canvas.mask(pts, 0.016, False, True, 0.020), rgb(look["skin"][1]), look.get("crease_a", 0.75))
+    canvas.darken(canvas.mask(pts, 0.005, False, True, 0.008), rgb(look["skin"][0]), look.get("crease_a", 0.75) * 0.55)
     pts = pts + np.array([0, off * 0.5])
     canvas.lighten(canvas.mask(pts[8:30], 0.025, False, True, 0.03), rgb(look["skin"][4]), 0.22)
 
@@ -146,9 +138,7 @@ def paint_eye(canvas: Canvas, face: Face, side: int) -> None:
 def paint_brow(canvas: Canvas, face: Face, side: int) -> None:
     """One brow: soft underpaint and single hairs."""
     look = face.look
-    b = curve(
-        look.get("brow", [(0.36, -0.47), (0.62, -0.57), (0.95, -0.63), (1.2, -0.56), (1.36, -0.44)]), 80
-    )
+    b = curve(look.get("brow", [(0.36, -0.47), (0.62, -0.57), (0.95, -0.63), (1.2, -0.56), (1.36, -0.44)]), 80)
     th = look.get("brow_w", 0.085) * spline(
         [(0, 0.42), (0.18, 0.95), (0.5, 1.0), (0.75, 0.7), (1, 0.08)], np.linspace(0, 1, 80)
     )
@@ -168,18 +158,14 @@ def paint_brow(canvas: Canvas, face: Face, side: int) -> None:
     i = (s * 79).astype(int)
     q = random.uniform(-1, 1, N)
     root = b[i] + nrm[i] * (th[i] * q)[:, None]
-    lean = spline([(0, 1.25), (0.2, 0.75), (0.5, 0.30), (1, 0.05)], s) * np.where(
-        q < 0, 1, 0.35
-    ) - 0.35 * smooth(0.2, 0.9, s) * (q > 0)
+    lean = spline([(0, 1.25), (0.2, 0.75), (0.5, 0.30), (1, 0.05)], s) * np.where(q < 0, 1, 0.35) - 0.35 * smooth(
+        0.2, 0.9, s
+    ) * (q > 0)
     dr = d[i] + nrm[i] * lean[:, None]
     dr /= np.linalg.norm(dr, axis=1, keepdims=True)
     ln = (0.09 + 0.08 * random.rand(N)) * (1 - 0.35 * s)
     t = np.linspace(0, 1, 10)[None, :, None]
-    L = (
-        root[:, None]
-        + dr[:, None] * ln[:, None, None] * t
-        + (d[i] - dr)[:, None] * ln[:, None, None] * 0.35 * t**2
-    )
+    L = root[:, None] + dr[:, None] * ln[:, None, None] * t + (d[i] - dr)[:, None] * ln[:, None, None] * 0.35 * t**2
     C = col * (0.75 + 0.6 * random.rand(N, 1, 1)) * np.ones((1, 10, 1))
     C = C + look.get("brow_grey", 0) * random.rand(N, 1, 1) * 0.3
     canvas.strands(L * [side, 1], np.full(N, 0.0095), C, np.full(N, look.get("brow_a", 0.5)), (0.15, 1.0))

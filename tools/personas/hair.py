@@ -42,12 +42,9 @@ def hair_surface(look: dict[str, Any], guides):
         S = (
             S
             + np.stack([-d[..., 1], d[..., 0]], -1)
-            * (
-                amp
-                * np.sin(6.28 * fr * T + 2.2 * q + 0.6 * np.sin(9 * q))
-                * smooth(0, 0.3, T)
-                * (0.45 + 0.55 * q)
-            )[..., None]
+            * (amp * np.sin(6.28 * fr * T + 2.2 * q + 0.6 * np.sin(9 * q)) * smooth(0, 0.3, T) * (0.45 + 0.55 * q))[
+                ..., None
+            ]
         )
     return S
 
@@ -85,9 +82,7 @@ def hair_locks(
         tt = np.repeat(T, len(q), 0) * 59
         i, j = np.minimum(ss.astype(int), 218), np.minimum(tt.astype(int), 58)
         fi, fj = (ss - i)[..., None], (tt - j)[..., None]
-        L = (S[i, j] * (1 - fi) + S[i + 1, j] * fi) * (1 - fj) + (
-            S[i, j + 1] * (1 - fi) + S[i + 1, j + 1] * fi
-        ) * fj
+        L = (S[i, j] * (1 - fi) + S[i + 1, j] * fi) * (1 - fj) + (S[i, j + 1] * (1 - fi) + S[i + 1, j + 1] * fi) * fj
         d = np.gradient(L, axis=1)
         d /= np.linalg.norm(d, axis=2, keepdims=True) + 1e-6
         nr = np.stack([-d[..., 1], d[..., 0]], -1)
@@ -108,9 +103,7 @@ def hair_locks(
         cols.append(ramp(look["hair"], np.clip(t, 0, 1)))
         wid.append(np.r_[np.full(sh, 0.035), random.uniform(0.008, 0.022, per)])
         al.append(np.r_[np.full(sh, 0.30), random.uniform(0.5, 1, per) * alpha])
-    canvas.strands(
-        np.concatenate(lines), np.concatenate(wid), np.concatenate(cols), np.concatenate(al), (0.1, 0.8)
-    )
+    canvas.strands(np.concatenate(lines), np.concatenate(wid), np.concatenate(cols), np.concatenate(al), (0.1, 0.8))
 
 
 def hair_sheet(
@@ -144,9 +137,7 @@ def hair_sheet(
                 rgb(look["skin"][1]),
                 0.55,
             )  # thrown on the skin
-        canvas.cover(
-            canvas.mask(poly, 0.022, smoothed=False), rgb(look["hair"][0]) * 0.9 + rgb(look["hair"][1]) * 0.1
-        )
+        canvas.cover(canvas.mask(poly, 0.022, smoothed=False), rgb(look["hair"][0]) * 0.9 + rgb(look["hair"][1]) * 0.1)
     s = random.rand(n)
     cl = np.floor(s * clump + 0.35 * random.randn(n))
     sc = np.clip((cl + 0.5) / clump, 0, 1)
@@ -162,18 +153,12 @@ def hair_sheet(
     tt = np.clip(T, 0, 1) * 59
     i, j = np.minimum(ss.astype(int), 218), np.minimum(tt.astype(int), 58)
     fi, fj = (ss - i)[..., None], (tt - j)[..., None]
-    L = (S[i, j] * (1 - fi) + S[i + 1, j] * fi) * (1 - fj) + (
-        S[i, j + 1] * (1 - fi) + S[i + 1, j + 1] * fi
-    ) * fj
+    L = (S[i, j] * (1 - fi) + S[i + 1, j] * fi) * (1 - fj) + (S[i, j + 1] * (1 - fi) + S[i + 1, j + 1] * fi) * fj
     ph = (cl * 2.4 + random.randn(n) * 0.3)[:, None]
     d = np.gradient(L, axis=1)
     d /= np.linalg.norm(d, axis=2, keepdims=True) + 1e-6
     nr = np.stack([-d[..., 1], d[..., 0]], -1)
-    L = (
-        L
-        + nr
-        * (wave[0] * np.sin(T * wave[1] * 6.28 + ph) * T + jitter * random.randn(n, 1) * (0.4 + T))[..., None]
-    )
+    L = L + nr * (wave[0] * np.sin(T * wave[1] * 6.28 + ph) * T + jitter * random.randn(n, 1) * (0.4 + T))[..., None]
     t = hair_tone(look, L) * (1 - look.get("end_dark", 0) * smooth(0.75, 1.0, T))
     cn = random.randn(clump + 40)[(cl.astype(int) % (clump + 40))]
     t = t * (1 + 0.20 * cn[:, None] + 0.22 * random.randn(n, 1)) + tone
@@ -185,9 +170,7 @@ def hair_sheet(
         L[order],
         w[order],
         ramp(look["hair"], np.clip(t[order], 0, 1)),
-        alpha
-        * (0.55 + 0.45 * random.rand(n))
-        * (1 if fade is None else smooth(fade[0], fade[1], L[order, 0, 1])),
+        alpha * (0.55 + 0.45 * random.rand(n)) * (1 if fade is None else smooth(fade[0], fade[1], L[order, 0, 1])),
         taper,
     )
 

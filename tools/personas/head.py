@@ -8,16 +8,47 @@ from tools.personas.canvas import Canvas
 from tools.personas.numeric import bell, smooth, spline
 
 OUTLINE = [
-    (-2.9, 0), (-2.84, 0.5), (-2.5, 1.08), (-2.0, 1.44), (-1.5, 1.61), (-1.0, 1.69), (-0.5, 1.71),
-    (0, 1.69), (0.5, 1.65), (1.0, 1.57), (1.5, 1.43), (1.9, 1.25), (2.2, 1.02), (2.42, 0.80), (2.58, 0.61),
-    (2.68, 0.45), (2.74, 0.32), (2.775, 0.19), (2.787, 0.09), (2.79, 0),
+    (-2.9, 0),
+    (-2.84, 0.5),
+    (-2.5, 1.08),
+    (-2.0, 1.44),
+    (-1.5, 1.61),
+    (-1.0, 1.69),
+    (-0.5, 1.71),
+    (0, 1.69),
+    (0.5, 1.65),
+    (1.0, 1.57),
+    (1.5, 1.43),
+    (1.9, 1.25),
+    (2.2, 1.02),
+    (2.42, 0.80),
+    (2.58, 0.61),
+    (2.68, 0.45),
+    (2.74, 0.32),
+    (2.775, 0.19),
+    (2.787, 0.09),
+    (2.79, 0),
 ]
 
 
 DEPTH = [
-    (-2.9, 0.1), (-2.8, 0.9), (-2.5, 1.55), (-2, 1.98), (-1.5, 2.2), (-1, 2.31), (-0.5, 2.33), (0, 2.24),
-    (0.6, 2.24), (1.2, 2.32), (1.8, 2.36), (2.1, 2.34), (2.35, 2.33), (2.55, 2.29), (2.68, 2.16),
-    (2.75, 1.80), (2.79, 0.9),
+    (-2.9, 0.1),
+    (-2.8, 0.9),
+    (-2.5, 1.55),
+    (-2, 1.98),
+    (-1.5, 2.2),
+    (-1, 2.31),
+    (-0.5, 2.33),
+    (0, 2.24),
+    (0.6, 2.24),
+    (1.2, 2.32),
+    (1.8, 2.36),
+    (2.1, 2.34),
+    (2.35, 2.33),
+    (2.55, 2.29),
+    (2.68, 2.16),
+    (2.75, 1.80),
+    (2.79, 0.9),
 ]
 
 
@@ -50,7 +81,8 @@ class Face:
         self.upper_lid = (
             spline(
                 [
-                    (-1, 0.045), (-0.84, -0.012),
+                    (-1, 0.045),
+                    (-0.84, -0.012),
                     (-0.5, -0.105 * o),
                     (-0.05, -0.158 * o),
                     (0.4, -0.137 * o),
@@ -73,9 +105,7 @@ class Face:
         a = np.linspace(-1, 1, 121)
         b = np.abs(a)
         self.lip_x = a
-        self.lip_line = (
-            self.mouth_v - p.get("smile", 0.05) * b**1.8 + 0.014 * bell(b, 0.16) + 0.02 * smooth(0.9, 1, b)
-        )
+        self.lip_line = self.mouth_v - p.get("smile", 0.05) * b**1.8 + 0.014 * bell(b, 0.16) + 0.02 * smooth(0.9, 1, b)
         self.lip_top = self.lip_line - f * p.get("lip_up", 1) * spline(
             [(0, 0.135), (0.09, 0.148), (0.22, 0.170), (0.45, 0.125), (0.75, 0.058), (1, 0.004)], b
         )
@@ -84,9 +114,7 @@ class Face:
         )
 
     def outline(self):
-        return np.concatenate(
-            [np.stack([self.width, self.width_v], 1), np.stack([-self.width, self.width_v], 1)[::-1]]
-        )
+        return np.concatenate([np.stack([self.width, self.width_v], 1), np.stack([-self.width, self.width_v], 1)[::-1]])
 
     def eye_curves(self, side: int, u):
         """v of the upper and lower lid at u, and the local abscissa -1 inner..1 outer."""
@@ -102,6 +130,7 @@ def head_height(canvas: Canvas, face: Face):
     D = spline(DEPTH, face.table_v(v[:, 0]))[:, None].astype(np.float32)
     r = np.clip(np.abs(u) / np.maximum(w, 0.02), 0, 1)
     z = D * np.sqrt(np.clip(1 - r**2.5, 0, 1))
+
     def bump(du, dv, su, sv, rot):
         if rot:
             cs, sn = np.cos(rot), np.sin(rot)
@@ -113,17 +142,14 @@ def head_height(canvas: Canvas, face: Face):
 
     ec, nb, nw, nl = face.eye_u, look.get("nose_v", 1.14), look.get("nose_w", 1.0), look.get("nose_h", 1.0)
     # brow ridge, sockets, eyeballs, lids
-    z += look.get("brow_ridge", 0.055) * pair(0.68, -0.52, 0.55, 0.22) + 0.02 * bell(u, 0.3) * bell(
-        v + 0.6, 0.3
-    )
+    z += look.get("brow_ridge", 0.055) * pair(0.68, -0.52, 0.55, 0.22) + 0.02 * bell(u, 0.3) * bell(v + 0.6, 0.3)
     z -= (
         look.get("socket", 0.20) * pair(ec - 0.02, -0.12, 0.46, 0.27)
         + look.get("socket_in", 0.085) * pair(0.38, -0.08, 0.20, 0.26)
         + 0.05 * pair(1.25, 0.05, 0.2, 0.3)
     )
     eyeball = sum(
-        np.sqrt(np.clip(1 - ((side * u - ec) / 0.58) ** 2 - ((v + 0.03) / 0.42) ** 2, 0, 1))
-        for side in (-1, 1)
+        np.sqrt(np.clip(1 - ((side * u - ec) / 0.58) ** 2 - ((v + 0.03) / 0.42) ** 2, 0, 1)) for side in (-1, 1)
     )
     z += look.get("ball", 0.085) * canvas.blur(eyeball.astype(np.float32), 0.11)
     z -= look.get("trough", 0.012) * pair(0.55, 0.36, 0.30, 0.07, 0.35)
@@ -147,18 +173,22 @@ def head_height(canvas: Canvas, face: Face):
     ridge = (
         spline(
             [
-                (-1.0, 0), (-0.55, 0.04),
+                (-1.0, 0),
+                (-0.55, 0.04),
                 (-0.2, 0.10 + look.get("bridge", 0)),
                 (0.2, 0.24 + look.get("bridge", 0)),
-                (0.6, 0.40), (0.9, 0.47), (1.1, 0.44), (1.3, 0.36),
+                (0.6, 0.40),
+                (0.9, 0.47),
+                (1.1, 0.44),
+                (1.3, 0.36),
             ],
             v[:, 0] - nb + 1.2,
         )[:, None]
         * nl
     )
-    sig = spline(
-        [(-1, 0.3), (-0.4, 0.21), (0.1, 0.20), (0.5, 0.22), (0.9, 0.26), (1.2, 0.28)], v[:, 0] - nb + 1.2
-    )[:, None] * (0.4 + 0.6 * nw)
+    sig = spline([(-1, 0.3), (-0.4, 0.21), (0.1, 0.20), (0.5, 0.22), (0.9, 0.26), (1.2, 0.28)], v[:, 0] - nb + 1.2)[
+        :, None
+    ] * (0.4 + 0.6 * nw)
     au = np.abs(u)
     under = smooth(0.06, -0.26, v - nb + 0.10 * (au / 0.3) ** 2 * smooth(0, 0.3, au))
     nose = ridge * np.exp(-(np.abs(u / (1.08 * sig)) ** 2.5)) * under
@@ -167,12 +197,7 @@ def head_height(canvas: Canvas, face: Face):
     nose += 0.21 * pair(0.30 * nw, nb - 0.14, 0.115, 0.135) * smooth(0.06, -0.05, v - nb)
     for side in (-1, 1):  # crease round the wing
         d = np.hypot(side * u - 0.28 * nw, (v - nb + 0.13) / 1.15)
-        nose -= (
-            0.030
-            * bell(d - 0.185, 0.035)
-            * smooth(0.30 * nw, 0.40 * nw, side * u)
-            * smooth(-0.36, -0.2, v - nb)
-        )
+        nose -= 0.030 * bell(d - 0.185, 0.035) * smooth(0.30 * nw, 0.40 * nw, side * u) * smooth(-0.36, -0.2, v - nb)
     nose -= 0.12 * pair(0.155 * nw, nb - 0.005, 0.065, 0.035, -0.35)
     z += canvas.blur(nose.astype(np.float32), 0.022)
     # philtrum and lips

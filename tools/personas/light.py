@@ -36,9 +36,7 @@ def light_of(canvas: Canvas, z, relief=1.0, cast=0.6, bounce=0.0):
         M = np.float32([[1, 0, -d[0] * i], [0, 1, -d[1] * i]])
         zz = cv2.warpAffine(zs, M, zs.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
         sh = np.maximum(sh, np.clip((zz - zs - sl * i / pxu) / (0.03 + 0.012 * i), 0, 1))
-    sh = cv2.resize(
-        cv2.GaussianBlur(sh, (0, 0), 1.6), (canvas.side_px, canvas.side_px), interpolation=cv2.INTER_CUBIC
-    )
+    sh = cv2.resize(cv2.GaussianBlur(sh, (0, 0), 1.6), (canvas.side_px, canvas.side_px), interpolation=cv2.INTER_CUBIC)
     fill = 0.13 * np.clip(n @ np.array([0.75, -0.1, 0.65], np.float32), 0, 1)
     fill += bounce * np.clip(n @ np.array([0.0, 0.88, 0.30], np.float32) - 0.25, 0, 1)
     return lam * occ * (1 - cast * np.clip(sh, 0, 1)) + fill * occ, n, occ

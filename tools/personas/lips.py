@@ -44,10 +44,7 @@ def paint_lips(canvas: Canvas, face: Face) -> None:
     canvas.cover(canvas.mask(poly, 0.005, smoothed=False), dk, 0.92)
     for side in (-1, 1):
         canvas.darken(
-            np.exp(
-                -(((u - side * face.mouth_half_width * 0.99) / 0.05) ** 2)
-                - ((v - face.lip_line[0]) / 0.035) ** 2
-            ),
+            np.exp(-(((u - side * face.mouth_half_width * 0.99) / 0.05) ** 2) - ((v - face.lip_line[0]) / 0.035) ** 2),
             dk + 0.35,
             0.6,
         )

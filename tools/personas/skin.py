@@ -24,9 +24,7 @@ def skin_colour(canvas: Canvas, look: dict[str, Any], t, u, v, n, face=True):
     """Light value t to skin: five-colour ramp, red zones of a face, fine mottling."""
     col = ramp(look["skin"], np.clip(t, 0, 1))
     if face:
-        red = sum(bell(side * u - 1.0, 0.45) * bell(v - 0.75, 0.38) for side in (-1, 1)) * look.get(
-            "blush", 0.5
-        )
+        red = sum(bell(side * u - 1.0, 0.45) * bell(v - 0.75, 0.38) for side in (-1, 1)) * look.get("blush", 0.5)
         red = red + 0.45 * bell(u, 0.3) * bell(v - 1.0, 0.22) + 0.25 * bell(u, 0.5) * bell(v - 2.4, 0.25)
         red = red + 0.22 * sum(bell(side * u - 0.8, 0.4) * bell(v - 0.2, 0.14) for side in (-1, 1))
         k = np.clip(red, 0, 1)[..., None]
@@ -101,19 +99,12 @@ def paint_face(canvas: Canvas, face: Face) -> None:
         bell(u, 0.28) * bell(v - 0.75, 0.55)
         + bell(u, 0.8) * bell(v + 1.2, 0.45)
         + sum(bell(side * u - 0.95, 0.35) * bell(v - 0.45, 0.25) for side in (-1, 1)),
-        0, 1,
+        0,
+        1,
     )
-    gl = (
-        (nh**22 * 0.26 + nh**90 * 0.34)
-        * oil
-        * occ
-        * look.get("gloss", 0.8)
-        * (1 + 0.22 * canvas.noise(0.022))
-    )
+    gl = (nh**22 * 0.26 + nh**90 * 0.34) * oil * occ * look.get("gloss", 0.8) * (1 + 0.22 * canvas.noise(0.022))
     col = col + (1 - col) * np.clip(gl, 0, 1)[..., None] * rgb(look.get("gloss_colour", (255, 244, 232)))
-    rim = (
-        np.clip(n[..., 0], 0, 1) ** 2.2 * (1 - n[..., 2]) ** 1.2 * look.get("rim", 0.5)
-    )  # cool bounce, right
+    rim = np.clip(n[..., 0], 0, 1) ** 2.2 * (1 - n[..., 2]) ** 1.2 * look.get("rim", 0.5)  # cool bounce, right
     col = col + (1 - col) * rim[..., None] * rgb(look.get("rim_colour", (150, 170, 205))) * 0.55
     if look.get("beard"):  # shaved beard shadow
         b = (
@@ -151,8 +142,13 @@ def paint_face(canvas: Canvas, face: Face) -> None:
                 [
                     (side * x * nw, nb + y)
                     for x, y in [
-                        (0.085, 0.012), (0.13, -0.028), (0.20, -0.040), (0.25, -0.022), (0.245, 0.0),
-                        (0.17, 0.012), (0.12, 0.026),
+                        (0.085, 0.012),
+                        (0.13, -0.028),
+                        (0.20, -0.040),
+                        (0.25, -0.022),
+                        (0.245, 0.0),
+                        (0.17, 0.012),
+                        (0.12, 0.026),
                     ]
                 ],
                 0.014,
@@ -169,7 +165,8 @@ def paint_face(canvas: Canvas, face: Face) -> None:
                 (0.34 * nw, nb - 0.005),
                 (0.27 * nw, nb + 0.0),
             ],
-            0.016, 0.016,
+            0.016,
+            0.016,
             sh,
             0.55,
         )
@@ -193,8 +190,17 @@ def paint_ear(canvas: Canvas, face: Face, side: int, before=False) -> None:
         return [(side * (w0 - 0.03 + x * 1.1), y * 1.12 + 0.04) for x, y in pts]
 
     outer = [
-        (-0.05, -0.28), (0.06, -0.52), (0.22, -0.56), (0.33, -0.40), (0.34, -0.1), (0.28, 0.25),
-        (0.2, 0.55), (0.1, 0.80), (0.0, 0.86), (-0.08, 0.7), (-0.1, 0.2),
+        (-0.05, -0.28),
+        (0.06, -0.52),
+        (0.22, -0.56),
+        (0.33, -0.40),
+        (0.34, -0.1),
+        (0.28, 0.25),
+        (0.2, 0.55),
+        (0.1, 0.80),
+        (0.0, 0.86),
+        (-0.08, 0.7),
+        (-0.1, 0.2),
     ]
     m = canvas.mask(E(outer), 0.005)
     if before:
@@ -205,7 +211,12 @@ def paint_ear(canvas: Canvas, face: Face, side: int, before=False) -> None:
     helix = canvas.mask(
         E(
             [
-                (0.02, -0.15), (0.06, -0.38), (0.17, -0.47), (0.26, -0.38), (0.28, -0.1), (0.24, 0.22),
+                (0.02, -0.15),
+                (0.06, -0.38),
+                (0.17, -0.47),
+                (0.26, -0.38),
+                (0.28, -0.1),
+                (0.24, 0.22),
                 (0.19, 0.42),
             ]
         ),
@@ -244,10 +255,9 @@ def paint_ear(canvas: Canvas, face: Face, side: int, before=False) -> None:
             0.5,
         )
         t = np.clip(
-            1.05
-            - 0.5
-            * np.hypot((canvas.u - side * (w0 + 0.05) + 0.025) / 0.075, (canvas.v - 0.99) / 0.075) ** 1.5,
-            0, 1,
+            1.05 - 0.5 * np.hypot((canvas.u - side * (w0 + 0.05) + 0.025) / 0.075, (canvas.v - 0.99) / 0.075) ** 1.5,
+            0,
+            1,
         )
         canvas.cover(
             np.clip((1 - d) * 8, 0, 1),

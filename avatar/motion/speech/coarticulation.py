@@ -79,9 +79,7 @@ def blend(segments: list[Segment], first_ms: float, frames: int, frame_ms: float
     """
     # Relative to the first frame, so that float32 keeps its precision however long the conversation is.
     centres = np.array([(s.start_ms + s.end_ms) / 2 - first_ms for s in segments], np.float32)
-    halves = np.array(
-        [(s.end_ms - s.start_ms) * (0.5 if s.viseme.holds else _CORE) for s in segments], np.float32
-    )
+    halves = np.array([(s.end_ms - s.start_ms) * (0.5 if s.viseme.holds else _CORE) for s in segments], np.float32)
     strength = np.stack([s.viseme.strength for s in segments])
     before = np.stack([s.viseme.before_ms for s in segments])
     after = np.stack([s.viseme.after_ms for s in segments])
@@ -152,6 +150,8 @@ def enforce(mouth: NDArray[np.float32], sealed: NDArray[np.bool_], touching: NDA
     mouth[touching, LOWER] = 0.0
     mouth[touching, FUNNEL] = np.minimum(mouth[touching, FUNNEL], 0.08)
     mouth[sealed, SEAL] = 1.0
-    mouth[sealed, JAW] = np.maximum(mouth[sealed, JAW], 0.04)  # a seal is relative to the jaw: leave it something to seal
+    mouth[sealed, JAW] = np.maximum(
+        mouth[sealed, JAW], 0.04
+    )  # a seal is relative to the jaw: leave it something to seal
     mouth[sealed, PRESS] = np.maximum(mouth[sealed, PRESS], 0.2)
     mouth[sealed, ROLL_UPPER] = np.maximum(mouth[sealed, ROLL_UPPER], 0.1)

@@ -79,7 +79,15 @@ class Sound:
 
 SILENCE = Sound(None)
 
-_HEIGHT = {"close": 0.0, "near-close": 0.22, "close-mid": 0.38, "mid": 0.5, "open-mid": 0.68, "near-open": 0.86, "open": 1.0}
+_HEIGHT = {
+    "close": 0.0,
+    "near-close": 0.22,
+    "close-mid": 0.38,
+    "mid": 0.5,
+    "open-mid": 0.68,
+    "near-open": 0.86,
+    "open": 1.0,
+}
 
 
 def _vowels() -> dict[str, Vowel]:
@@ -101,7 +109,7 @@ def _vowels() -> dict[str, Vowel]:
                     amount = rounded * (1.0 - 0.55 * _HEIGHT[height])
                     table[letter] = Vowel(_HEIGHT[height], backness, amount)
     table["ʊ"] = Vowel(0.22, 0.8, 0.6)  # lax: clearly less rounded than u
-    table["ɐ"] = Vowel(0.6, 0.5)        # espeak's reduced a
+    table["ɐ"] = Vowel(0.6, 0.5)  # espeak's reduced a
     table["ə"] = Vowel(0.42, 0.5)
     table["ɚ"] = Vowel(0.36, 0.5)
     table["ɝ"] = Vowel(0.42, 0.5)
@@ -195,9 +203,7 @@ def parse(symbol: str) -> tuple[Sound, ...]:
     if not parts:
         parts = [(Sound(Vowel(0.42, 0.5)), 1.0)]
     total = sum(weight for _, weight in parts)
-    return tuple(
-        Sound(s.articulation, w / total, s.labialised, s.rhotic, s.palatalised) for s, w in parts
-    )
+    return tuple(Sound(s.articulation, w / total, s.labialised, s.rhotic, s.palatalised) for s, w in parts)
 
 
 def _amend(parts: list[tuple[Sound, float]], **changes: bool) -> None:

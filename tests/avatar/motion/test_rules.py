@@ -99,7 +99,10 @@ def test_equal_seeds_give_equal_frames_and_others_differ_in_behaviour_only() -> 
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(-5, 2**40), st.lists(st.tuples(st.sampled_from(Mode), st.sampled_from(Gesture), st.floats(0, 1)), max_size=6))
+@given(
+    st.integers(-5, 2**40),
+    st.lists(st.tuples(st.sampled_from(Mode), st.sampled_from(Gesture), st.floats(0, 1)), max_size=6),
+)
 def test_everything_stays_in_range(seed: int, script: list[tuple[Mode, Gesture, float]]) -> None:
     source = RuleMotionSource(seed)
     parts = []

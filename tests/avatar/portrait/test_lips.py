@@ -50,7 +50,7 @@ def test_equal_jaw_and_close_seal_exactly(anatomy: Anatomy) -> None:
     for jaw in np.linspace(0.03, 1, 20):
         lines, gap = shapes.lines(clean(row(jawOpen=jaw, mouthClose=jaw).values[0]))
         assert (gap == 0).all()
-        assert np.allclose(lines[Level.UPPER_CONTACT], lines[Level.LOWER_CONTACT] , atol=1e-5)
+        assert np.allclose(lines[Level.UPPER_CONTACT], lines[Level.LOWER_CONTACT], atol=1e-5)
 
 
 def test_lips_never_cross(anatomy: Anatomy) -> None:

@@ -62,7 +62,9 @@ def test_list_for_scripts_tells_of_damage(own: Path) -> None:
     found = json.loads(result.stdout)
     assert result.exit_code == 0
     assert [persona["name"] for persona in found["personas"]] == ["helen", "mei", "arjun"]
-    assert found["damaged"] == [{"path": str(own), "code": "persona_damaged", "message": found["damaged"][0]["message"]}]
+    assert found["damaged"] == [
+        {"path": str(own), "code": "persona_damaged", "message": found["damaged"][0]["message"]}
+    ]
     assert "rig.npz is missing" in found["damaged"][0]["message"]
 
 
@@ -111,7 +113,11 @@ def test_create_tells_each_step_and_asks_for_consent(data_dir: Path) -> None:
     assert result.exit_code == 0
     assert "Reading the picture" in result.stderr and "consent" in result.stderr
     manifest = json.loads((data_dir / "personas" / "anna-b" / "manifest.json").read_text("utf-8"))
-    assert (manifest["display_name"], manifest["locales"], manifest["source"]) == ("Anna B", ["de", "en"], "portrait.png")
+    assert (manifest["display_name"], manifest["locales"], manifest["source"]) == (
+        "Anna B",
+        ["de", "en"],
+        "portrait.png",
+    )
     again = parley("avatar", "create", str(PORTRAIT), "--name", "anna-b", "--json")
     assert again.exit_code == 1 and json.loads(again.stdout)["error"]["code"] == "persona_exists"
 
@@ -128,7 +134,16 @@ def test_create_refuses_pictures_with_their_own_exit_code(tmp_path: Path, data_d
     assert not data_dir.exists() or not list(data_dir.rglob("*.json"))
 
 
-COMMAND = [sys.executable, "-c", "from server.cli.main import main; main()", "avatar", "create", str(PORTRAIT), "--name", "x"]
+COMMAND = [
+    sys.executable,
+    "-c",
+    "from server.cli.main import main; main()",
+    "avatar",
+    "create",
+    str(PORTRAIT),
+    "--name",
+    "x",
+]
 ROOT = Path(__file__).resolve().parents[3]
 
 

@@ -47,7 +47,9 @@ GOOD = [
 ]
 
 
-@pytest.mark.parametrize(("event", "model"), GOOD, ids=lambda value: value.get("type") if isinstance(value, dict) else "")
+@pytest.mark.parametrize(
+    ("event", "model"), GOOD, ids=lambda value: value.get("type") if isinstance(value, dict) else ""
+)
 def test_each_type_becomes_its_own_model(event: dict[str, Any], model: type) -> None:
     parsed = parse_event(json.dumps(event | {"event_id": "e1"}))
     assert isinstance(parsed, model)

@@ -10,7 +10,11 @@ from server.realtime.session_config import SessionConfig, SessionDefaults
 from streaming.settings import Transcription, TurnDetection
 
 DEFAULTS = SessionDefaults(
-    instructions="be kind", voices=("anna", "ben"), transcriber="pocketsphinx", persona="helen", personas=("helen", "mei")
+    instructions="be kind",
+    voices=("anna", "ben"),
+    transcriber="pocketsphinx",
+    persona="helen",
+    personas=("helen", "mei"),
 )
 
 
@@ -70,7 +74,12 @@ def test_foreign_models_voices_and_tools_are_mapped_and_the_reply_says_so() -> N
         tracing="auto",
     )
     wire = config.to_wire()
-    assert (wire["model"], wire["audio"]["output"]["voice"], wire["tools"], wire["tracing"]) == ("parley", "auto", [], None)
+    assert (wire["model"], wire["audio"]["output"]["voice"], wire["tools"], wire["tracing"]) == (
+        "parley",
+        "auto",
+        [],
+        None,
+    )
     assert substituted(config) == {
         "session.model": ("gpt-realtime-2.1", "parley"),
         "session.audio.input.transcription.model": ("whisper-1", "pocketsphinx"),

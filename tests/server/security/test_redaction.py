@@ -78,14 +78,27 @@ def test_a_whole_conversation_leaves_no_key_and_no_word_in_the_log(
     site.client.get("/v1/models", headers={"Authorization": "Bearer ek_mistyped0123456789"})
     with site.connect(subprotocols=["realtime", f"openai-insecure-api-key.{KEY}"]) as socket:
         content = [{"type": "input_text", "text": "my pin is forty-two"}]
-        socket.send_json({"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": content}})
+        socket.send_json(
+            {"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": content}}
+        )
         socket.send_json({"type": "response.create"})
         socket.send_json({"type": "avatar.say", "text": "zanzibar"})
-        socket.send_json({"type": "session.update", "session": {"type": "realtime", "instructions": "xylophone", "bad": 1}})
+        socket.send_json(
+            {"type": "session.update", "session": {"type": "realtime", "instructions": "xylophone", "bad": 1}}
+        )
         while socket.receive_json()["type"] != "error":
             pass
     site.wait_until_quiet()
     text = log.getvalue()
     assert "call ws_" in text, "the log is being read"
-    for secret in (KEY, value, "mistyped0123456789", "forty-two", "Hello there", "zanzibar", "xylophone", "what time is it"):
+    for secret in (
+        KEY,
+        value,
+        "mistyped0123456789",
+        "forty-two",
+        "Hello there",
+        "zanzibar",
+        "xylophone",
+        "what time is it",
+    ):
         assert secret not in text

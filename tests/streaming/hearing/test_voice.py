@@ -73,9 +73,7 @@ def test_how_the_sound_is_cut_does_not_matter(recording: NDArray[np.int16]) -> N
 def test_a_long_burst_is_heard_in_bounded_runs() -> None:
     sound = noise(10)
     parts = VoiceDetector()
-    np.testing.assert_allclose(
-        probabilities(sound), parts.feed(sound[:50_000]) + parts.feed(sound[50_000:]), atol=1e-4
-    )
+    np.testing.assert_allclose(probabilities(sound), parts.feed(sound[:50_000]) + parts.feed(sound[50_000:]), atol=1e-4)
 
 
 def test_conversations_do_not_mix_and_reset_forgets(recording: NDArray[np.int16]) -> None:

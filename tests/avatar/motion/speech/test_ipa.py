@@ -15,7 +15,9 @@ def kinds(symbol: str) -> list[str]:
     out = []
     for sound in parse(symbol):
         what = sound.articulation
-        out.append(what.place.name if isinstance(what, Consonant) else "vowel" if isinstance(what, Vowel) else "silence")
+        out.append(
+            what.place.name if isinstance(what, Consonant) else "vowel" if isinstance(what, Vowel) else "silence"
+        )
     return out
 
 

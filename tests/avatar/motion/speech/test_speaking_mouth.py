@@ -171,7 +171,9 @@ def split(chunk: SpeechChunk, at: int) -> list[SpeechChunk]:
     """Two chunks; phonemes go to the one they start in, as a voice that reports by chunk would."""
     at_ms = at / 48
     phonemes = chunk.phonemes or ()
-    first = tuple(Phoneme(p.symbol, p.start_ms, min(p.end_ms, at_ms), p.stressed) for p in phonemes if p.start_ms < at_ms)
+    first = tuple(
+        Phoneme(p.symbol, p.start_ms, min(p.end_ms, at_ms), p.stressed) for p in phonemes if p.start_ms < at_ms
+    )
     second = tuple(
         Phoneme(p.symbol, max(p.start_ms - at_ms, 0.0), p.end_ms - at_ms, p.stressed)
         for p in phonemes
@@ -190,9 +192,11 @@ def test_a_seam_anywhere_keeps_the_count_and_the_motion_smooth(
         chunk = SpeechChunk(chunk.pcm48k, "en", None)
     source = RuleMotionSource(4)
     parts = []
-    for piece in split(chunk, int(where * len(chunk.pcm48k))) if timed else [
-        SpeechChunk(pcm, "en", None) for pcm in np.split(chunk.pcm48k, [int(where * len(chunk.pcm48k))])
-    ]:
+    for piece in (
+        split(chunk, int(where * len(chunk.pcm48k)))
+        if timed
+        else [SpeechChunk(pcm, "en", None) for pcm in np.split(chunk.pcm48k, [int(where * len(chunk.pcm48k))])]
+    ):
         source.push(piece)
         if late:  # take what is known before the next piece comes
             parts.append(source.take(source.ready(), speaking=True).values)
