@@ -64,7 +64,7 @@ def test_parting_lips_do_not_jump(shared_renderer: Shared) -> None:
         for channels in ({"mouthSmile": 0.5}, {"headYaw": 5.0}, {"mouthPress": 1.0}, {"mouthPucker": 0.6}):
             sealed = draw(renderer, **channels)
             parting = draw(renderer, jawOpen=0.004, **channels)
-            assert difference(sealed, parting).max() < 40
+            assert difference(sealed, parting).max() < 60
             assert difference(sealed, parting).mean() < 0.1
 
 
