@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 
 from aiortc import RTCDataChannel
 from aiortc.exceptions import InvalidStateError
+
+log = logging.getLogger(__name__)
 
 MAX_WAITING_BYTES = 1_000_000
 """Of messages from before the channel opens. A session's first events are a few kB."""
@@ -43,11 +46,8 @@ class EventChannel:
         self._on_open()
 
     def send(self, text: str) -> None:
-        """Send now, or when the channel opens.
-
-        Raises:
-            ValueError: longer than the client takes (its SDP says how long; 64 kB where it does not).
-        """
+        """Send now, or when the channel opens. What is longer than the client takes (its SDP says how long, mostly
+        262144 bytes; 64 kB where it does not) is not sent, and logged."""
         if self._overflowed:
             return
         if self._channel is not None:
@@ -63,6 +63,9 @@ class EventChannel:
             channel.send(text)
         except InvalidStateError:
             return  # closed by the client; the connection's end is reported elsewhere
+        except ValueError as error:
+            log.warning("An event could not be sent to its client: %s.", error)
+            return
         if channel.bufferedAmount > MAX_UNSENT_BYTES:
             self._overflow()
 

@@ -32,6 +32,11 @@ def test_congestion_goes_to_the_step_that_fits() -> None:
     assert Link().report(1_000, FIRST) == RATES[-1]
 
 
+def test_below_the_last_step_there_is_none() -> None:
+    link = Link()
+    assert [link.report(1_000, FIRST) for _ in range(3)] == [RATES[-1]] * 3
+
+
 def test_one_congestion_is_answered_once() -> None:
     link = Link()
     assert link.report(600_000, FIRST) == RATES[1]

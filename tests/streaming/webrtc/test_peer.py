@@ -127,6 +127,16 @@ async def test_messages_go_both_ways_and_early_ones_are_kept() -> None:
         assert host.peer.last_received_s > before
 
 
+async def test_an_event_that_is_longer_than_the_client_takes(caplog: pytest.LogCaptureFixture) -> None:
+    async with call() as (host, client):
+        await until(lambda: host.opened)
+        host.peer.send("x" * 300_000)
+        host.peer.send("after")
+        await until(lambda: client.messages)
+        assert client.messages == ["after"] and not host.closed
+        assert "300000 bytes" in caplog.text
+
+
 async def test_other_channels_are_not_ours() -> None:
     async with call(label="chat") as (host, client):
         assert client.channel is not None
