@@ -31,9 +31,11 @@ BODY_CHANNELS = (
 )  # fmt: skip
 
 HAND_POINTS = 21
-HAND_CHANNELS = tuple(
-    f"hand{side}{point}{axis}" for side in ("Left", "Right") for point in range(HAND_POINTS) for axis in "XY"
-) + ("handLeftScore", "handRightScore")
+HAND_CHANNELS = (
+    *(f"hand{side}{point}{axis}" for side in ("Left", "Right") for point in range(HAND_POINTS) for axis in "XY"),
+    "handLeftScore",
+    "handRightScore",
+)
 """2x21 keypoints (DWPose/OpenPose hand order) as fractions of EchoMimicV2's 768x768 pose canvas,
 x to the picture's right, y down, and one visibility score 0..1 a hand (0: not drawn)."""
 

@@ -67,7 +67,7 @@ class EspeakSynthesizer:
     """
 
     name = "espeak-ng"
-    voices = VOICES
+    voices: tuple[str, ...] = VOICES
 
     def __init__(self) -> None:
         if importlib.util.find_spec("espeakng_loader") is None:
