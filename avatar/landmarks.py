@@ -95,8 +95,8 @@ def _load_face_mesh() -> Any:
         raise ToolMissing(
             f"MediaPipe 0.10.14, which finds the face, cannot load on this Python {version} "
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}). "
-            "Install it with `pip install --no-deps -r avatar/mediapipe-requirements.txt` (Python 3.11 or "
-            "3.12), or make the persona on another machine and copy its folder: playing needs no MediaPipe."
+            f"Install it with `pip install --no-deps -r {resources.files('avatar').joinpath(REQUIREMENTS)}` "
+            "(Python 3.11 or 3.12), or make the persona on another machine and copy its folder: playing needs no MediaPipe."
         ) from error
     return face_mesh
 
