@@ -27,11 +27,16 @@ SMALL_TALK = ("small-talk.md", "fallback.md")
 ANSWER_FROM = 0.42
 """Confidence from which an answer is given (benchmarks/answering.py, chosen on the questions' first half)."""
 
+NEAR_FROM = 0.2
+"""Confidence from which a topic that does not answer the question is still worth suggesting."""
+
 FOLLOW_UP_BELOW = 0.75
 """A question that fits better than this by itself is not a follow-up, whatever words it begins with."""
 
 PREVIOUS_FACTOR = 0.5
 """How much the words of the question before count in a follow-up; the one before that, the square of it."""
+
+_SMALL_TALK_SUBJECTS = ("Small talk", "闲聊")
 
 _FOLLOW_UP = re.compile(
     r"^(?:and|but|so|then|also|or|ok(?:ay)?|what about|how about|what if|in that case)\b"
@@ -157,12 +162,13 @@ class OfflineAnswerer:
             return answer
         spoken = [message.text for message in messages if message.role == "assistant" and message.text.strip()]
         nothing = "我还没有说过什么。" if language == "cmn" else "I have not said anything yet."
+        previous = spoken[-1].strip().removeprefix(answer.partition("{previous_answer}")[0]) if spoken else nothing
         now = self._now()
         clock = f"{now.hour}点{now.minute:02d}分" if language == "cmn" else f"{now.hour % 12 or 12}:{now:%M %p}"
         day = f"{now.month}月{now.day}日" if language == "cmn" else f"{now:%A, %B} {now.day}"
         for name, value in (
-            ("{previous_answer}", spoken[-1].strip() if spoken else nothing),
-            ("{topics}", _topics(language, loaded, found)),
+            ("{previous_answer}", previous),
+            ("{topics}", _topics(language, loaded, found, len(messages))),
             ("{time}", clock),
             ("{date}", day),
         ):
@@ -193,7 +199,7 @@ def _find(questions: Sequence[str], language: str, loaded: _Loaded) -> list[Foun
     before = [text for text in questions[:-1] if any(map(str.isalnum, text))][-2:]
     certain = bool(found) and found[0].confidence >= FOLLOW_UP_BELOW
     content = [token for token in own if is_content(token)]
-    if before and not certain and (_FOLLOW_UP.search(asked) or len(content) <= 1):
+    if before and not certain and (_FOLLOW_UP.search(asked) or len(content) == 1):
         mixed: dict[str, float] = {}
         for distance, text in enumerate(reversed(before), 1):
             for token in tokens(_SALUTATION.sub("", text)):
@@ -216,12 +222,14 @@ def _special(kind: str, language: str, loaded: _Loaded, turn: int) -> str:
     return ways[turn % len(ways)]
 
 
-def _topics(language: str, loaded: _Loaded, found: list[Found]) -> str:
-    """Two or three subjects to ask about: those nearest to the question first."""
-    near = [item.topic for item in found if item.confidence > 0.2]
-    topics = near + [topic for topic in loaded.knowledge.topics if topic.language == language]
-    small_talk = {topic.subject for topic in topics if topic.subject.lower() in ("small talk", "闲聊")}
-    subjects = list(dict.fromkeys(topic.subject for topic in topics if topic.subject not in small_talk))[:3]
+def _topics(language: str, loaded: _Loaded, found: list[Found], turn: int) -> str:
+    """Two or three subjects to ask about: those nearest to the question, then others, others at every turn."""
+    topics = [topic for topic in loaded.knowledge.topics if topic.language == language]
+    subjects = list(dict.fromkeys(topic.subject for topic in topics if topic.subject not in _SMALL_TALK_SUBJECTS))
+    near = [item.topic.subject for item in found if item.confidence > NEAR_FROM]
+    at = turn % len(subjects) if subjects else 0
+    ordered = [subject for subject in near if subject in subjects] + subjects[at:] + subjects[:at]
+    subjects = list(dict.fromkeys(ordered))[:3]
     if language == "cmn":
         return "、".join(subjects[:-1]) + ("或者" if len(subjects) > 1 else "") + "".join(subjects[-1:])
     plain = [_within_sentence(subject) for subject in subjects]

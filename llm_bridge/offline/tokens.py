@@ -21,14 +21,6 @@ _CONTRACTIONS = (
 
 _DROPPED = frozenset("a an the of um uh er hmm oh please just really actually very kindly basically like".split())
 
-FUNCTION_WORDS = frozenset(
-    "what who whom whose which where when why how is are am was were be been being do doe did have has had can could"
-    " will would shall should may might must i you he she it we they me my your his her us our them their this that"
-    " these those there here to for from in on at by with about into and or but not no yes if so than then too also"
-    " as up out all any some more much mani want need use get make tell know let go one thing someth".split()
-)
-"""Stems that say little about what is asked for, though small talk ("who are you") is made of them."""
-
 _FUNCTION_HAN = frozenset("的了是吗呢啊吧呀么什怎样哪谁我你您他她它们这那个有在和与及也都就要会能可以请问想说一不为")
 
 _stemmer = snowballstemmer.stemmer("english")
@@ -37,6 +29,17 @@ _stemmer = snowballstemmer.stemmer("english")
 @lru_cache(maxsize=20_000)
 def _stem(word: str) -> str:
     return str(_stemmer.stemWord(word))
+
+
+_FUNCTION_WORDS = (
+    "what who whom whose which where when why how is are am was were be been being do does did done have has had can"
+    " could will would shall should may might must i you he she it we they me my your his her us our them their this"
+    " that these those there here to for from in on at by with about into and or but not no yes if so than then too"
+    " also as up out all any some more much many want need use get make tell know let go one thing something anything"
+    " everything"
+)
+FUNCTION_WORDS = frozenset(_stem(word) for word in _FUNCTION_WORDS.split())
+"""Stems that say little about what is asked for, though small talk ("who are you") is made of them."""
 
 
 class Tokenizer:

@@ -71,6 +71,7 @@ async def test_follows_up(parley: OfflineAnswerer) -> None:
 
 async def test_repeats_what_it_said(parley: OfflineAnswerer) -> None:
     assert await ask(parley, "Hello", "Hello yourself.", "Can you repeat that?") == "Sure. Hello yourself."
+    assert await ask(parley, "Pardon?", "Sure. Hello.", "What?") == "Sure. Hello."
     assert "not said anything" in await ask(parley, "Can you repeat that?")
 
 
