@@ -9,12 +9,13 @@ CONSENT = "Shows no real person."
 LICENCE = "Apache-2.0"
 
 
-def _about(display_name: str, *locales: str) -> About:
-    return About(display_name, locales, SOURCE, CONSENT, LICENCE)
+def _about(display_name: str, *locales: str, voices: tuple[str, ...]) -> About:
+    """``voices``: of espeak-ng, then of OpenAI-compatible endpoints."""
+    return About(display_name, locales, SOURCE, CONSENT, LICENCE, voices)
 
 
 ABOUT = {
-    "helen": _about("Helen", "en", "de", "fr"),
-    "mei": _about("Mei", "zh-Hans", "en"),
-    "arjun": _about("Arjun", "en", "hi"),
+    "helen": _about("Helen", "en", "de", "fr", voices=("annie", "nova")),
+    "mei": _about("Mei", "zh-Hans", "en", voices=("alicia", "shimmer")),
+    "arjun": _about("Arjun", "en", "hi", voices=("adam", "onyx")),
 }

@@ -75,7 +75,7 @@ def _paint_knit(canvas: Canvas, look: dict[str, Any], z, outline) -> None:
     ring = np.concatenate([ring, ring[::-1][1:] * [-1, 1]])
     left = outline[1:]
     body = [*ring, *mirror(left), *left[::-1]]
-    ribs = 0.0028 * np.sin(2 * np.pi * 13 * (u + 0.06 * np.sin(v))) * smooth(5.2, 3.0, np.abs(u))
+    ribs = 0.0013 * np.sin(2 * np.pi * 13 * (u + 0.06 * np.sin(v))) * smooth(5.2, 3.0, np.abs(u))
     cloth(canvas, body, knit, z + ribs.astype(np.float32), 0.3, 0.03, 0.020, smoothed=False)
     s = look.get("shoulder", 1.0)
     for side in (-1, 1):  # the seam where the sleeve is set in
@@ -85,7 +85,7 @@ def _paint_knit(canvas: Canvas, look: dict[str, Any], z, outline) -> None:
     down = np.stack([-down[:, 1], down[:, 0]], 1) / np.linalg.norm(down, axis=1, keepdims=True)
     band = [*(ring - 0.03 * down), *(ring + 0.20 * down)[::-1]]
     angle = np.arctan2(u, v - (depth - 1.35))
-    stitches = (0.010 * np.sin(angle * 95)).astype(np.float32)
+    stitches = (0.0045 * np.sin(angle * 95)).astype(np.float32)
     cloth(canvas, band, knit, z + 0.06 + stitches, 0.4, 0.05, 0.016, smoothed=False)
     canvas.darken(canvas.mask(ring + 0.20 * down, 0.012, False, False, 0.018), rgb(knit[0]), 0.45)
 

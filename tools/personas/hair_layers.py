@@ -113,7 +113,13 @@ def hair_layers(canvas: Canvas, face: Face, part: str) -> None:
             rgb(look["skin"][2]),
             0.20,
         )
-        fly_aways(canvas, look, g[2], side, 110)
+        fly_aways(canvas, look, g[2], side, 260)
+        # ends of uneven length that swing away from the mass, so that it has no cut edge
+        swing = [[(x * (1 + 0.012 * k), y + 0.07 * k) for k, (x, y) in enumerate(guide[-5:])] for guide in g]
+        hair_locks(
+            canvas, look, swing, 60, per=16, half=(0.02, 0.05), start=(0.25, 0.6), length=(0.35, 0.6), seed=side + 60,
+            wave=(0.045, 1.0), alpha=0.6, shade=0.06, tone=0.14,
+        )
     fr = [
         [
             (-0.40, -2.02), (0.10, -1.80), (0.68, -1.56), (1.10, -1.18), (1.34, -0.66), (1.47, -0.25),
