@@ -16,8 +16,8 @@ from avatar.portrait.controls import index
 from avatar.portrait.lip_shapes import JAW_DROP
 from avatar.portrait.teeth import own_teeth, row_of_teeth, tongue
 
-CAVITY_BGR = np.array([38, 32, 70], np.float32)
-THROAT_BGR = np.array([20, 16, 40], np.float32)
+CAVITY_BGR = np.array([30, 29, 62], np.float32)
+THROAT_BGR = np.array([18, 16, 38], np.float32)
 """Not black: the inside of a mouth is lit through its opening and is red."""
 
 TEETH_BELOW_LIP = 0.12

@@ -163,7 +163,7 @@ def own_teeth(frame: Pixels, anatomy: Anatomy) -> OwnTeeth | None:
     upper, lower = (
         np.interp(u[0], anatomy.columns, levels[2]) - start for levels in (anatomy.levels_upper, anatomy.levels_lower)
     )
-    inset = np.minimum(0.035, 0.3 * (lower - upper))
+    inset = np.minimum(0.05, 0.3 * (lower - upper))  # the lips' own edges blur into the picture's teeth
     at = anatomy.from_mouth(u, np.clip(v, upper + inset, np.maximum(lower - inset, upper + inset)) + start)
     colour = resample(frame, at).astype(np.float32)
     inside = (v > upper + inset) & (v < lower - inset) & (np.abs(u) < 0.6)
@@ -173,7 +173,7 @@ def own_teeth(frame: Pixels, anatomy: Anatomy) -> OwnTeeth | None:
         and float((colour[inside] @ weights > 0.62 * float(white_of(frame, anatomy) @ weights)).mean()) > 0.5
     )
     soft = 1.0 / scale
-    alpha = smoothstep(lower - 0.01 + soft, lower - 0.01 - soft, v) * (np.abs(u) < 1)
+    alpha = smoothstep(lower - 0.01 + soft, lower - 0.04 - soft, v) * (np.abs(u) < 1)
     shade = 1 - 0.5 * smoothstep(0.05, 0.45, upper - v)
     rgba = np.dstack([colour * (alpha * shade)[..., None], alpha]).astype(np.float32)
     return OwnTeeth(Sprite(rgba, scale), bool(bright))
