@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from llm_bridge.errors import ModelBroken
 from streaming.errors import SynthesisFailed
+from streaming.speaking.espeak import EspeakSynthesizer
 from streaming.speaking.pipeline import AHEAD_MS, SpokenPiece, speak_deltas
 from streaming.speaking.scripted import GAP_MS, LETTER_MS, ScriptedSynthesizer, word_spans
 
@@ -69,6 +70,19 @@ async def test_captions_are_the_answer_as_written(timed: bool, words_per_chunk: 
     assert all(c.start_ms <= c.end_ms for piece in pieces for c in piece.captions)
     if timed:
         assert starts == sorted(starts)
+
+
+async def test_captions_of_the_voice_that_is_always_there() -> None:
+    voice = EspeakSynthesizer()
+    try:
+        spoken = speak_deltas(Source(*ANSWER).stream(), voice, language="en")
+        pieces = [piece async for piece in spoken]
+    finally:
+        await voice.close()
+    assert "".join(captions(pieces)) == ANSWER
+    starts = [caption.start_ms for piece in pieces for caption in piece.captions]
+    assert starts == sorted(starts)
+    assert {piece.chunk.language for piece in pieces} == {"en", "cmn"}
 
 
 async def test_what_the_voice_is_given() -> None:
