@@ -55,6 +55,7 @@ class About:
         source: where the picture came from.
         consent: that the person shown agreed, and where that is written down.
         licence: of the picture.
+        voices: names of voices that suit the face, of whatever engine.
     """
 
     display_name: str
@@ -62,6 +63,7 @@ class About:
     source: str = ""
     consent: str = ""
     licence: str = ""
+    voices: tuple[str, ...] = ()
 
 
 def create_persona(
@@ -169,6 +171,7 @@ def write_persona(
         licence=about.licence,
         warnings=warnings,
         picture_sha256=picture_sha256(portrait),
+        voices=about.voices,
     )
     (folder / MANIFEST_FILE).write_text(manifest.to_json(), "utf-8")
 

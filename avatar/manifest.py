@@ -46,6 +46,7 @@ class Manifest:
         name: the folder's name, ``NAME_PATTERN``.
         display_name: what people read.
         locales: BCP 47 tags of the languages the persona is meant to speak, the first by default.
+        voices: names of voices that suit the face, of whatever engine; the first that is known is used.
         created: ISO 8601 with offset.
         source: where the picture came from.
         consent: that the person shown agreed, and where that is written down; empty where it is not known.
@@ -64,6 +65,7 @@ class Manifest:
     licence: str
     warnings: tuple[str, ...]
     picture_sha256: str
+    voices: tuple[str, ...] = ()
     version: int = MANIFEST_VERSION
 
     def to_json(self) -> str:
@@ -136,6 +138,7 @@ class _Reader:
             licence=self._text("licence"),
             warnings=self._texts("warnings"),
             picture_sha256=digest,
+            voices=self._texts("voices") if "voices" in self._data else (),
         )
 
     def _text(self, field: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,10 @@ class Persona:
     @property
     def rig_path(self) -> Path:
         return self.path / RIG_FILE
+
+    def voice_among(self, known: Sequence[str]) -> str | None:
+        """The first of the voices that suit this face which is ``known``."""
+        return next((voice for voice in self.manifest.voices if voice in known), None)
 
     @staticmethod
     def load(path: Path) -> Persona:

@@ -43,8 +43,11 @@ class ServerState:
     _thumbnail_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     async def initial_config(self) -> SessionConfig:
-        names = tuple(persona.name for persona in await self.personas.all())
-        return SessionConfig.initial(replace(self.defaults, personas=names))
+        personas = await self.personas.all()
+        names = tuple(persona.name for persona in personas)
+        suiting = {persona.name: persona.voice_among(self.defaults.voices) for persona in personas}
+        voices = {name: voice for name, voice in suiting.items() if voice is not None}
+        return SessionConfig.initial(replace(self.defaults, personas=names, persona_voices=voices))
 
     def new_session(
         self, transport: Transport, config: SessionConfig, persona: Persona | None = None

@@ -39,6 +39,10 @@ def create(
         list[str] | None,
         typer.Option(help="Language it is meant to speak; may be repeated.", show_default="en"),
     ] = None,
+    voice: Annotated[
+        list[str] | None,
+        typer.Option(help="Voice that suits the face; may be repeated, the first that the engine knows is used."),
+    ] = None,
     consent: Annotated[str, typer.Option(help="That the person shown agreed, and where that is written down.")] = "",
     source: Annotated[str, typer.Option(help="Where the picture came from.", show_default="its file name")] = "",
     licence: Annotated[str, typer.Option(help="Licence of the picture.")] = "",
@@ -58,6 +62,7 @@ def create(
         source=source or photo.name,
         consent=consent,
         licence=licence,
+        voices=tuple(voice or ()),
     )
     try:
         with steps(len(Step), quiet=as_json) as begin:
@@ -168,7 +173,7 @@ def _own(name: str) -> Persona:
         folder = personas_dir() / name
         if error.code in ("bad_name", "persona_missing") or not folder.is_dir():
             raise
-        blank = Manifest(name, name, ("en",), "", "", "", "", (), "", MANIFEST_VERSION)
+        blank = Manifest(name, name, ("en",), "", "", "", "", (), "", (), MANIFEST_VERSION)
         return Persona(folder, blank, built_in=False)
 
 

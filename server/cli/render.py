@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from avatar.errors import AvatarError, MediaFileError
+from avatar.persona import Persona
 from avatar.renderers import FRAMINGS, SIZES
 from avatar.speech import SpeechChunk
 from server.cli.failure import fail
@@ -100,7 +101,7 @@ def _render(
             if duration_s is not None and duration_s > LONG_S and not quiet:
                 typer.echo(f"{audio} is {duration_s / 60:.0f} minutes long; this will take a while.", err=True)
         else:
-            speech = closing.enter_context(_Spoken(settings, text or "", voice, language))
+            speech = closing.enter_context(_Spoken(settings, persona, text or "", voice, language))
         renderer = open_renderer(persona.path, look.renderer, size=look.size, framing=look.framing)
         mark = make_mark(renderer.width, renderer.height, language, look.mark_corner) if look.mark else None
         tell = closing.enter_context(seconds_done("Rendering", duration_s, quiet=quiet))
@@ -125,7 +126,7 @@ def _check_choice(option: str, value: object, known: Sequence[object]) -> None:
 class _Spoken(Iterator[SpeechChunk]):
     """A text's speech, made as it is asked for; the voice is the one that a conversation would have."""
 
-    def __init__(self, settings: Settings, text: str, voice: str | None, language: str) -> None:
+    def __init__(self, settings: Settings, persona: Persona, text: str, voice: str | None, language: str) -> None:
         from server.engines import build_synthesizer
         from streaming.speaking.pipeline import speak_deltas
 
@@ -136,7 +137,7 @@ class _Spoken(Iterator[SpeechChunk]):
             _once(text),
             self._synthesizer,
             language=language,
-            voice=voice or settings.speaking.voice,
+            voice=voice or settings.speaking.voice or persona.voice_among(self._synthesizer.voices),
             speed=settings.speaking.speed,
         )
         self._runner = asyncio.Runner()

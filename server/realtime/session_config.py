@@ -57,6 +57,7 @@ class SessionDefaults:
         voices: names the synthesizer knows.
         transcriber: name of the transcription engine.
         personas: names that may be asked for.
+        persona_voices: the voice that suits a persona, where one of ``voices`` does.
     """
 
     instructions: str = ""
@@ -72,6 +73,7 @@ class SessionDefaults:
     max_output_tokens: int | None = None
     persona: str = ""
     personas: tuple[str, ...] = ()
+    persona_voices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class SessionConfig:
         return SessionSettings(
             instructions=self.instructions,
             language=self.language,
-            voice=self.voice,
+            voice=self.voice or self.defaults.persona_voices.get(self.persona),
             speed=self.speed,
             turn_detection=self.turn_detection,
             transcription=self.transcription,

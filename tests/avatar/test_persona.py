@@ -45,6 +45,13 @@ def test_built_in_personas_are_whole_and_helen_leads() -> None:
         assert persona.manifest.consent and persona.manifest.licence and persona.manifest.source
 
 
+def test_a_face_has_a_voice_that_suits_it(copied: Path) -> None:
+    assert find_persona("arjun").voice_among(["annie", "adam"]) == "adam"
+    assert find_persona("arjun").voice_among(["annie"]) is None
+    change(copied, voices=...)
+    assert Persona.load(copied).voice_among(["annie"]) is None, "folders without the field are good"
+
+
 def test_a_folder_copied_by_hand_works(copied: Path) -> None:
     persona = Persona.load(copied)
     assert persona.name == "helen" and not persona.built_in
@@ -86,6 +93,7 @@ def test_an_unknown_name_lists_the_known(tmp_path: Path) -> None:
         ({"consent": ...}, "consent"),
         ({"warnings": [1]}, "warnings"),
         ({"picture_sha256": "abc"}, "picture_sha256"),
+        ({"voices": "annie"}, "voices must be a list"),
         ({"surprise": 1}, "surprise"),
         ({"source": "x" * 2001}, "source"),
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -159,3 +160,11 @@ def test_other_settings_reach_the_conversation() -> None:
     assert updated(max_output_tokens="inf").max_output_tokens is None
     assert updated(instructions=None).instructions == "be kind"
     assert updated(instructions="").instructions == ""
+
+
+def test_a_face_speaks_with_the_voice_that_suits_it_unless_another_is_chosen() -> None:
+    config = SessionConfig.initial(replace(DEFAULTS, persona_voices={"mei": "ben"}))
+    assert config.settings().voice is None
+    mei = updated(config, avatar={"persona": "mei"})
+    assert mei.settings().voice == "ben"
+    assert updated(mei, audio={"output": {"voice": "anna"}}).settings().voice == "anna"
