@@ -34,9 +34,10 @@ HYSTERESIS = 0.15
 SOFT_SILENCE_MS = 96
 """First silence after which a transcript is asked for, speculatively; shorter gaps are stop consonants."""
 
-SILENCE_MS = {Completeness.COMPLETE: 416.0, Completeness.UNKNOWN: 640.0, Completeness.INCOMPLETE: 1600.0}
-"""How long a silence ends a turn. Gaps inside turns are mostly below 0.5 s and those between speakers about 0.2 s
-(Heldner & Edlund 2010); after an unfinished phrase people search for words for a second and more."""
+SILENCE_MS = {Completeness.COMPLETE: 320.0, Completeness.UNKNOWN: 512.0, Completeness.INCOMPLETE: 1600.0}
+"""How long a silence ends a turn. Gaps between speakers are about 0.2 s (Stivers et al. 2009), those inside turns mostly
+below 0.5 s (Heldner & Edlund 2010); after an unfinished phrase people search for words for a second and more. A wait
+that was too short is mended: the answer is held back when the voice goes on, and both parts are answered together."""
 
 EAGERNESS = {"low": 1.6, "medium": 1.0, "auto": 1.0, "high": 0.7}
 

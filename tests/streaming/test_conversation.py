@@ -126,11 +126,11 @@ def test_captions_are_the_answers_words_when_they_are_heard() -> None:
 
 
 def test_the_answer_is_made_while_the_turn_may_be_ending() -> None:
-    slow = FakeChat(delay_s=0.25)
+    slow = FakeChat(delay_s=0.15)
     scene = play(Scene(chat=slow), ask)
     assert len(slow.requests) == 1
     latency = scene.one(events.TurnLatency)
-    assert latency.stages["endpointing"] == pytest.approx(416, abs=50)
+    assert latency.stages["endpointing"] == pytest.approx(320, abs=50)
     assert latency.stages["transcription"] <= 5
     assert latency.stages["thinking"] + latency.stages["synthesis"] <= 30
     assert latency.total_ms == pytest.approx(sum(latency.stages.values()), abs=0.2)
@@ -139,7 +139,7 @@ def test_the_answer_is_made_while_the_turn_may_be_ending() -> None:
 def test_what_was_made_from_half_a_turn_is_thrown_away() -> None:
     async def act(scene: Scene) -> None:
         await scene.voice(0.8)
-        await scene.silence(0.35)
+        await scene.silence(0.25)
         await scene.voice(0.8)
         await scene.silence(4.0)
 

@@ -85,7 +85,7 @@ def test_padding_never_reaches_before_the_beginning() -> None:
 def test_finished_phrases_are_answered_sooner_than_unfinished_ones() -> None:
     finished, unknown = silence_before_end("what is your name"), silence_before_end("green apples")
     unfinished = silence_before_end("I would like to")
-    assert finished <= 420 < unknown <= 650 < unfinished <= 1600
+    assert finished <= 352 < unknown <= 544 < unfinished <= 1600
     assert silence_before_end(None) == unknown
 
 
@@ -116,7 +116,7 @@ def test_short_gaps_are_not_pauses() -> None:
 def test_speakers_who_pause_long_are_given_longer() -> None:
     patient = Scene()
     for _ in range(6):
-        patient.voice(600).silence(600)
+        patient.voice(600).silence(448)
     assert patient.turns.silence_needed_ms() > TurnTaker(TurnDetection()).silence_needed_ms()
     assert TurnEnded not in patient.kinds()
 
