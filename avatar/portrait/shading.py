@@ -46,7 +46,7 @@ class Shading:
         """Shade ``texture``, whatever was painted there before."""
         weights = np.array([float(sum(k * controls[i] for i, k in parts)) for parts in SHAPES.values()])
         steps = np.round(np.clip(weights, 0, 1.2) * STEPS).astype(np.intp)
-        if np.array_equal(steps, self._shown):
+        if np.array_equal(steps, self._shown) or not self._base.size:
             return
         self._shown = steps
         shaded: Floats = self._base

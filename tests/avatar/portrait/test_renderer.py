@@ -323,6 +323,26 @@ def test_a_face_at_the_edge_of_its_picture(helen: Source) -> None:
         assert frame.std() > 5
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_strangers_rig_breaks_nothing(helen: Source, seed: int) -> None:
+    """A persona folder may come from anywhere: landmarks in wrong places give a bad picture, not a crash."""
+    picture, rig = helen
+    rng = np.random.default_rng(seed)
+    points = rig.points.copy()
+    if seed % 3 == 0:
+        points[:, :2] = 1024 - points[:, :2]  # upside down
+    elif seed % 3 == 1:
+        points = rng.uniform(0, 1024, points.shape).astype(np.float32)
+    else:
+        points[:, :2] = points[:, :2] * rng.uniform(0.05, 3) + rng.uniform(-800, 800, 2).astype(np.float32)
+    lip_line = np.sort(rng.uniform(-2, 2, rig.lip_line.shape), axis=0).astype(np.float32)
+    with np.errstate(all="ignore"):
+        renderer = PortraitRenderer(picture, Rig(rig.version, rig.picture_size, points, lip_line), size=256)
+        wild = Motion(rng.uniform(-20, 20, (3, len(CHANNELS))).astype(np.float32))
+        for frame in [*renderer.render(wild), draw(renderer, **SPEAKING)]:
+            assert frame.shape == (256, 256, 3)
+
+
 def test_channels_are_read_by_name(renderer: PortraitRenderer) -> None:
     assert INDEX["jawOpen"] < 62
     assert not np.array_equal(draw(renderer, jawOpen=0.5), draw(renderer, mouthSmile=0.5))
