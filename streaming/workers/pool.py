@@ -17,7 +17,8 @@ class WorkerSpec:
     """What a worker must draw.
 
     Attributes:
-        persona: persona folder; None for a conversation without a picture (sound only).
+        persona: persona folder; None where the beats need none (a benchmark's). A conversation without a picture
+            needs no worker: see ``SoundOutput``.
         renderer: "portrait" (further renderers register here).
         size: frame side in pixels.
         framing: "portrait" or "half-body".
