@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from avatar.errors import AvatarError, PersonaError
 from avatar.persona import DamagedPersona, Persona, find_persona, scan_personas
@@ -94,7 +94,7 @@ def list_(as_json: Json = False) -> None:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
     if sys.stdout.isatty():
-        table = Table("Name", "Shown as", "Languages", "From", "Folder")
+        table = Table("Name", "Shown as", "Languages", "From", Column("Folder", overflow="fold"))
         for persona in usable:
             table.add_row(*_row(persona))
         Console().print(table)

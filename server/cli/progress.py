@@ -55,7 +55,7 @@ def seconds_done(what: str, total_s: float | None, *, quiet: bool = False) -> It
     remaining = TimeElapsedColumn() if total_s is None else TimeRemainingColumn()
     with _bar(TextColumn("{task.description}"), BarColumn(), clock, remaining) as bar:
         task = bar.add_task(what, total=total_s)
-        yield lambda done_s: bar.update(task, completed=done_s)
+        yield lambda done_s: bar.update(task, completed=done_s if total_s is None else min(done_s, total_s))
 
 
 def _bar(*columns: ProgressColumn) -> Progress:
