@@ -20,6 +20,7 @@ import numpy as np
 from avatar.motion.rules import RuleMotionSource
 from avatar.motion.source import MotionSource
 from avatar.persona import Persona, find_persona, list_personas
+from avatar.portrait.arrays import fixed, resample_fixed
 from avatar.renderer import Renderer
 from avatar.renderers import FRAMINGS, SIZES, open_renderer
 from avatar.speech import SPEECH_RATE_HZ, Phoneme, SpeechChunk
@@ -94,7 +95,7 @@ def measure(persona: Persona, *, size: int = 512, framing: str = "portrait", fra
 def _timed(renderer: Renderer, motion: MotionSource, frames: int, *, speaking: bool) -> tuple[np.ndarray, np.ndarray]:
     """Milliseconds of each frame, and of a plain resampling after each tenth."""
     y, x = np.mgrid[: renderer.height, : renderer.width].astype(np.float32)
-    maps = cv2.convertMaps(x + 0.4, y + 0.4, cv2.CV_16SC2)
+    maps = fixed(np.stack([x, y], -1) + 0.4)
     cost, remap = [], []
     for i in range(frames):
         rows = motion.take(1, speaking=speaking)
@@ -103,7 +104,7 @@ def _timed(renderer: Renderer, motion: MotionSource, frames: int, *, speaking: b
         cost.append(time.thread_time() - begun)
         if i % 10 == 0:
             begun = time.thread_time()
-            cv2.remap(frame, *maps, cv2.INTER_LINEAR)
+            resample_fixed(frame, maps)
             remap.append(time.thread_time() - begun)
     return np.array(cost) * 1000, np.array(remap) * 1000
 
