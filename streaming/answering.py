@@ -6,7 +6,8 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 from llm_bridge.chat import ChatModel, ChatOptions
 from streaming import events
@@ -82,20 +83,29 @@ class Answerer:
         return bool(self._live)
 
     @property
+    def waiting(self) -> bool:
+        """An answer is wanted, and has not looked at the history yet."""
+        return self._making is not None and self._making.waiting
+
+    @property
     def playing(self) -> bool:
         """Sound of an answer is leaving."""
         return any(response.playing for response in self._live.values())
 
     # beginning
 
-    def create(self, instructions: str | None) -> str:
-        """Answer now; returns the response's id. Raises RuntimeError while a response is being made."""
+    def create(self, instructions: str | None, ready: Callable[[], Awaitable[None]]) -> str:
+        """Answer what is in the history once ``ready``; returns the response's id.
+
+        Raises:
+            RuntimeError: a response is being made.
+        """
         if self._making is not None:
             raise RuntimeError(f"response {self._making.response_id} is still being made: wait for it or cancel it")
         self.discard_speculation()
         now = asyncio.get_running_loop().time()
         response = self._new(Marks(turn_end=now, transcript=now), held=False)
-        self._begin(response, self._answer(instructions))
+        self._begin(response, partial(self._answer, instructions), ready=ready)
         return response.response_id
 
     def say(self, text: str) -> str:
@@ -104,9 +114,8 @@ class Answerer:
 
         def begin() -> None:
             now = asyncio.get_running_loop().time()
-            self._begin(
-                self._new(Marks(turn_end=now, transcript=now), held=False, response_id=response_id), _only(text)
-            )
+            response = self._new(Marks(turn_end=now, transcript=now), held=False, response_id=response_id)
+            self._begin(response, partial(_only, text))
 
         if self._making is None:
             begin()
@@ -128,7 +137,7 @@ class Answerer:
         self._speculated += 1
         response = self._new(Marks(), held=True)
         self._held = (text, response)
-        self._begin(response, self._answer(None, unheard=text))
+        self._begin(response, partial(self._answer, None, unheard=text))
 
     def discard_speculation(self) -> None:
         if self._held is not None:
@@ -146,9 +155,18 @@ class Answerer:
             response.release()
             return
         self.discard_speculation()
-        if self._making is not None:
+
+        def begin() -> None:
+            self._begin(self._new(marks, held=False), partial(self._answer, None))
+
+        detection = self._settings().turn_detection
+        if self._making is None:
+            begin()
+        elif detection is not None and not detection.interrupt_response:
+            self._waiting.append(begin)
+        else:
             self.interrupt("turn_detected")
-        self._begin(self._new(marks, held=False), self._answer(None))
+            begin()
 
     def _answer(self, instructions: str | None, *, unheard: str | None = None) -> AsyncIterator[str]:
         settings = self._settings()
@@ -158,11 +176,10 @@ class Answerer:
         return self._chat_model.stream(messages, options)
 
     def _new(self, marks: Marks, *, held: bool, response_id: str | None = None) -> Response:
-        self._utterances += 1
         response = Response(
             response_id=response_id or new_id("resp"),
             item_id=new_id("item"),
-            utterance=self._utterances,
+            utterance=0,
             output=self._output if self._settings().speak else None,
             held=held,
             marks=marks,
@@ -176,26 +193,34 @@ class Answerer:
 
     def _go(self, response: Response) -> None:
         """The response becomes part of the conversation."""
+        self._utterances += 1  # only now: outputs play utterances in the order of their numbers
+        response.utterance = self._utterances
         self._making = response
         self._live[response.utterance] = response
         self._observe(events.ResponseCreated(response.response_id))
         self._changed()
 
-    def _begin(self, response: Response, deltas: AsyncIterator[str]) -> None:
+    def _begin(
+        self,
+        response: Response,
+        deltas: Callable[[], AsyncIterator[str]],
+        ready: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         settings = self._settings()
         response.begin(
             deltas,
             lambda told: speak_deltas(
                 told, self._synthesizer, language=settings.language, voice=settings.voice, speed=settings.speed
             ),
+            ready=ready,
         )
 
     # making
 
     def _on_delta(self, response: Response, delta: str) -> None:
-        if response.item_id not in self._history:
-            spoken = self._settings().speak
-            self._history.add(Item(response.item_id, "assistant", "", spoken=spoken, complete=False))
+        if not response.item_told:  # once: the client may delete it while it grows
+            response.item_told = True
+            self._history.add(Item(response.item_id, "assistant", "", spoken=response.speaks, complete=False))
         self._observe(events.ResponseDelta(response.response_id, response.item_id, delta))
 
     def _on_made(self, response: Response) -> None:
@@ -208,6 +233,8 @@ class Answerer:
         code = str(getattr(error, "code", "server_error"))
         logger.warning("response %s failed: %s", response.response_id, code)
         self._observe(events.Failed(code, str(error), bool(getattr(error, "retryable", False))))
+        if response.speaks and response.kept is None:
+            response.kept = response.track.text  # nobody will hear the rest
         self._finish(response, "failed", reason=code, message=str(error))
 
     def _finish(
@@ -220,7 +247,7 @@ class Answerer:
     ) -> None:
         """The response is made, failed or cancelled: tell it, and let the next one begin."""
         item_id = response.item_id if response.item_id in self._history else None
-        self._history.settle(response.item_id, response.text)
+        self._history.settle(response.item_id, response.text if response.kept is None else response.kept)
         if self._making is response:
             self._making = None
         self._observe(
@@ -279,6 +306,8 @@ class Answerer:
         stopped = list(self._live.values())
         if stopped:
             self._output.stop()
+            if self._sound is not None:
+                self._sound.reset()
         for response in stopped:
             made, playing = not response.active, response.playing
             self._end(response)
@@ -307,10 +336,11 @@ class Answerer:
             raise ValueError(
                 f"audio_end_ms {audio_end_ms:.0f} is beyond the item's sound ({response.track.sound_ms:.0f} ms)"
             )
-        self._cut(response, audio_end_ms)
+        self._cut(response, min(audio_end_ms, response.played_ms))  # what never left cannot have been heard
 
     def _cut(self, response: Response, heard_ms: float) -> None:
-        self._history.cut(response.item_id, response.track.heard(heard_ms), heard_ms)
+        response.kept = response.track.heard(heard_ms)
+        self._history.cut(response.item_id, response.kept, heard_ms)
 
     def _end(self, response: Response) -> None:
         response.cancel()

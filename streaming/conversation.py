@@ -34,6 +34,8 @@ DUCK_DB = -18.0
 TICK_S = 0.1
 """How often stalled input is looked at."""
 
+BROKEN = "Something went wrong inside the server; its log says what."
+
 MODES = {
     AgentState.IDLE: Mode.IDLE,
     AgentState.LISTENING: Mode.LISTENING,
@@ -93,6 +95,8 @@ class Conversation:
         )
         self._turn_order = asyncio.Lock()
         self._turns_pending = 0
+        self._understood = asyncio.Event()
+        self._understood.set()
         self._owed: tuple[str, Marks] | None = None
         self._state = AgentState.IDLE
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,12 +117,12 @@ class Conversation:
 
     async def close(self) -> None:
         """End everything this conversation started; returns when it is gone."""
-        self._closed = True
-        await self._answerer.close()
+        self._closed = True  # from what hears to what speaks, so that nothing begins an answer any more
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._listener.close()
+        await self._answerer.close()
         await self._output.close()
 
     # what the client asks
@@ -151,23 +155,30 @@ class Conversation:
         """
         item = Item(item_id or new_id("item"), role, text, spoken=False)
         self._history.add(item, after)
+        self._answerer.discard_speculation()  # it did not know of this
         return item
 
     def delete_item(self, item_id: str) -> None:
         """Raises KeyError: no such item."""
         self._history.delete(item_id)
+        self._answerer.discard_speculation()
 
     def truncate_item(self, item_id: str, audio_end_ms: int) -> None:
         """Cut the avatar's item to what was heard. Raises KeyError, ValueError (no sound, or beyond it)."""
         self._answerer.truncate(item_id, float(audio_end_ms))
+        self._answerer.discard_speculation()
 
     def get_item(self, item_id: str) -> Item:
         """Raises KeyError."""
         return self._history.get(item_id)
 
     def create_response(self, *, instructions: str | None = None) -> str:
-        """Answer now; returns the response's id. Raises RuntimeError while a response is being made."""
-        return self._answerer.create(instructions)
+        """Answer, as soon as what the user said so far is understood; returns the response's id.
+
+        Raises:
+            RuntimeError: a response is being made.
+        """
+        return self._answerer.create(instructions, self._all_understood)
 
     def say(self, text: str) -> str:
         """Speak ``text`` verbatim after whatever is being said. Returns the response's id.
@@ -194,6 +205,7 @@ class Conversation:
     def update(self, settings: SessionSettings) -> None:
         """Replace the settings; what is being said or heard already is not touched."""
         self.settings = settings
+        self._answerer.discard_speculation()
         self._listener.configure(settings.turn_detection, _spoken_language(settings))
 
     # listening (ListeningObserver)
@@ -229,6 +241,7 @@ class Conversation:
         self._observe(events.InputCommitted(segment.item_id, self._history.last_id()))
         self._history.add(Item(segment.item_id, "user", "", spoken=True, complete=False))
         self._turns_pending += 1
+        self._understood.clear()
         self._show_state()
         self._spawn(self._understand(segment, marks))
 
@@ -246,27 +259,40 @@ class Conversation:
 
     async def _understand(self, segment: Segment, marks: Marks) -> None:
         """From the end of a turn to the beginning of its answer."""
-        text = ""
-        try:
-            async with self._turn_order:
-                text = await segment.transcribe()
-        except TranscriptionFailed as error:
-            self._observe(events.TranscriptFailed(segment.item_id, error.code, str(error)))
-            self._observe(events.Failed(error.code, str(error), error.retryable))
-        else:
-            if text and not segment.partial:
-                self._observe(events.TranscriptDelta(segment.item_id, text))
-            self._observe(events.TranscriptCompleted(segment.item_id, text, segment.fed_ms))
-        finally:
-            self._turns_pending -= 1
-            self._listener.discard(segment)
+        async with self._turn_order:
+            text = await self._words_of(segment)
+        self._listener.discard(segment)
         marks.transcript = asyncio.get_running_loop().time()
         wanted = segment.item_id in self._history  # the client may have deleted it meanwhile
         self._history.settle(segment.item_id, text)
-        if text and wanted and self._answers_by_itself:
+        self._turns_pending -= 1
+        if not self._turns_pending:
+            self._understood.set()
+        if text and wanted and self._answers_by_itself and not self._answerer.waiting:
             self._owed = text, marks
         self._answer_what_is_owed()
         self._show_state()
+
+    async def _words_of(self, segment: Segment) -> str:
+        """What was said in a segment that is over, told as its transcript; "" where it could not be understood."""
+        try:
+            text = await segment.transcribe()
+        except Exception as error:
+            if not isinstance(error, TranscriptionFailed):
+                logger.exception("transcribing broke")
+            failure = (
+                error if isinstance(error, TranscriptionFailed) else TranscriptionFailed(BROKEN, code="internal_error")
+            )
+            self._observe(events.TranscriptFailed(segment.item_id, failure.code, str(failure)))
+            self._observe(events.Failed(failure.code, str(failure), failure.retryable))
+            return ""
+        if text and not segment.partial:
+            self._observe(events.TranscriptDelta(segment.item_id, text))
+        self._observe(events.TranscriptCompleted(segment.item_id, text, segment.fed_ms))
+        return text
+
+    async def _all_understood(self) -> None:
+        await self._understood.wait()
 
     def _answer_what_is_owed(self) -> None:
         """Answer the latest turn, unless the user went on meanwhile: then what follows is answered with it."""
@@ -321,8 +347,7 @@ class Conversation:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a task of the conversation failed", exc_info=error)
-            message = "Something went wrong inside the server; its log says what."
-            self._observe(events.Failed("internal_error", message, retryable=True))
+            self._observe(events.Failed("internal_error", BROKEN, retryable=True))
 
 
 def _spoken_language(settings: SessionSettings) -> str | None:

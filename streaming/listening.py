@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.errors import TranscriptionFailed
 from streaming.hearing.transcriber import Transcriber, TranscriptionStream
 from streaming.settings import TurnDetection
 from streaming.turns import Effect, Resumed, SpeechBegan, SpeechDropped, TranscribeNow, TurnEnded, TurnTaker, UserState
@@ -71,12 +70,12 @@ class Segment:
             self._transcribing = None
 
     def transcribe(self) -> asyncio.Task[str]:
-        """The text of all that was fed; asked once for every pause.
+        """The text of all that was fed; asked once for every pause, and again after a failure.
 
         Raises (when awaited):
             TranscriptionFailed
         """
-        if self._transcribing is None:
+        if self._transcribing is None or _failed(self._transcribing):
             self._transcribing = asyncio.create_task(self._text(), name=f"transcribe {self.item_id}")
         return self._transcribing
 
@@ -141,7 +140,9 @@ class Listener:
         self._observer = observer
         self._turns = TurnTaker(detection or TurnDetection())
         self._segment: Segment | None = None
+        self._kept: set[Segment] = set()
         self._recent: deque[NDArray[np.int16]] = deque()
+        self._recent_samples = 0
         self._samples = 0
         self._last_sound_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -157,12 +158,23 @@ class Listener:
         return self._samples * 1000 / INPUT_RATE_HZ
 
     def configure(self, detection: TurnDetection | None, language: str | None) -> None:
-        self._detection = detection
+        """Change how turns are found. An open segment goes on under push-to-talk; one that push-to-talk has
+        gathered is dropped: nobody knows where in it a turn began."""
+        before, self._detection = self._detection, detection
         self._language = language
         self._turns.configure(detection or TurnDetection())
+        if (before is None) == (detection is None):
+            return
+        self._apply(self._turns.clear())
+        self._forget_recent()
+        self._activity.reset()
+        if detection is not None and self._segment is not None:
+            self._apply([SpeechDropped(self.now_ms)])
 
     def hear(self, pcm16k: NDArray[np.int16]) -> None:
         """Mono int16 at 16 kHz, in order."""
+        if not len(pcm16k):
+            return
         self._last_sound_at = asyncio.get_running_loop().time()
         self._take(pcm16k)
 
@@ -187,18 +199,22 @@ class Listener:
 
     def clear(self) -> None:
         """Forget the segment and what was kept from before it."""
-        self._turns.clear()
-        self._recent.clear()
         segment, self._segment = self._segment, None
         if segment is not None:
             self.discard(segment)
+        self._forget_recent()
+        self._apply(self._turns.clear())
 
     def discard(self, segment: Segment) -> None:
         """Close a segment that is done with."""
+        self._kept.discard(segment)
         self._spawn(segment.close())
 
     async def close(self) -> None:
+        """Returns when all segments are closed, those too that nobody discarded."""
         self.clear()
+        for segment in list(self._kept):
+            self.discard(segment)
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -209,6 +225,7 @@ class Listener:
                 self._open(self.now_ms - len(pcm16k) * 1000 / INPUT_RATE_HZ, [])
             assert self._segment is not None
             self._segment.feed(pcm16k)
+            self._turns.skip(len(pcm16k) * 1000 / INPUT_RATE_HZ)
             return
         self._remember(pcm16k)
         if self._segment is not None:
@@ -220,9 +237,13 @@ class Listener:
 
     def _remember(self, pcm16k: NDArray[np.int16]) -> None:
         self._recent.append(pcm16k)
-        kept = sum(len(part) for part in self._recent)
-        while kept - len(self._recent[0]) >= KEPT_MS * INPUT_RATE_HZ / 1000:
-            kept -= len(self._recent.popleft())
+        self._recent_samples += len(pcm16k)
+        while self._recent_samples - len(self._recent[0]) >= KEPT_MS * INPUT_RATE_HZ / 1000:
+            self._recent_samples -= len(self._recent.popleft())
+
+    def _forget_recent(self) -> None:
+        self._recent.clear()
+        self._recent_samples = 0
 
     def _apply(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -248,6 +269,7 @@ class Listener:
         item_id = self._new_item_id()
         stream = self._transcriber.open(language=self._language, on_partial=lambda text: self._partial(item_id, text))
         segment = self._segment = Segment(item_id, stream, start_ms)
+        self._kept.add(segment)
         if recent:
             sound = np.concatenate(recent)
             wanted = round((self.now_ms - start_ms) * INPUT_RATE_HZ / 1000)
@@ -274,7 +296,7 @@ class Listener:
     async def _hear_text(self, segment: Segment, transcript: asyncio.Task[str], until_ms: float) -> None:
         try:
             text = await transcript
-        except TranscriptionFailed:
+        except Exception:
             return  # the end of the turn asks again, and reports
         if self._segment is segment:
             self._observer.segment_heard(segment, text)
@@ -284,3 +306,7 @@ class Listener:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _failed(task: asyncio.Task[str]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None

@@ -7,7 +7,8 @@ response is silent and unseen; ``release`` lets it out, ``cancel`` leaves no tra
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,6 +19,8 @@ from streaming.errors import StreamingError
 from streaming.events import Caption
 from streaming.output import Output
 from streaming.speaking.pipeline import CaptionWord, SpokenPiece
+
+logger = logging.getLogger(__name__)
 
 QUEUED_MS = 8000.0
 """Sound handed to the output ahead of its playing: an interruption wastes no more than this, a slow voice has this long."""
@@ -71,6 +74,11 @@ class Track:
     sound_ms: float = 0.0
     shown: int = 0
 
+    @property
+    def text(self) -> str:
+        """All that was handed to the output."""
+        return "".join(word.text for word in self.words).rstrip()
+
     def due(self, position_ms: float, *, everything: bool = False) -> list[CaptionWord]:
         """Words not yet shown that have begun by ``position_ms``."""
         begin = self.shown
@@ -89,11 +97,16 @@ class Response:
 
     Args:
         response_id, item_id: the Realtime protocol's ids.
-        utterance: the number under which its sound is played.
+        utterance: the number under which its sound is played, 0 until it is known.
         output: where its sound goes; None for a text answer.
         held: begin silent and unseen.
         on_delta, on_made, on_failed: called in the event loop, only once released. ``on_made`` comes when all
             text and sound exist, ahead of the end of playing.
+
+    Attributes:
+        waiting: for ``ready``.
+        item_told: its item was put into the conversation.
+        kept: what memory keeps of it where that was decided before it was made; None for all of it.
     """
 
     def __init__(
@@ -119,6 +132,9 @@ class Response:
         self.played_ms = 0.0
         self.playing = False
         self.played_out = False
+        self.waiting = False
+        self.item_told = False
+        self.kept: str | None = None
         self._output = output
         self._on_delta, self._on_made, self._on_failed = on_delta, on_made, on_failed
         self.truncated = False
@@ -145,10 +161,22 @@ class Response:
         return self.track.sound_ms > 0 and not self.played_out
 
     def begin(
-        self, deltas: AsyncIterator[str], speak: Callable[[AsyncIterator[str]], AsyncIterator[SpokenPiece]]
+        self,
+        deltas: Callable[[], AsyncIterator[str]],
+        speak: Callable[[AsyncIterator[str]], AsyncIterator[SpokenPiece]],
+        *,
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Start making it from the model's ``deltas``; ``speak`` turns them into sound."""
-        self._task = asyncio.create_task(self._run(deltas, speak), name=f"response {self.response_id}")
+        """Start making it.
+
+        Args:
+            deltas: asks the model.
+            speak: turns the model's deltas into sound.
+            ready: awaited before the model is asked.
+        """
+        self.waiting = ready is not None
+        told = self._told(deltas, ready)
+        self._task = asyncio.create_task(self._run(told, speak), name=f"response {self.response_id}")
 
     def release(self) -> None:
         """Let a held response out; what was made so far is told at once."""
@@ -187,24 +215,32 @@ class Response:
         ]
 
     async def _run(
-        self, deltas: AsyncIterator[str], speak: Callable[[AsyncIterator[str]], AsyncIterator[SpokenPiece]]
+        self, told: AsyncIterator[str], speak: Callable[[AsyncIterator[str]], AsyncIterator[SpokenPiece]]
     ) -> None:
         try:
             if self._output is None:
-                async for _ in self._told(deltas):
-                    pass
+                async with _closing(told):
+                    async for _ in told:
+                        pass
                 await self._gate.wait()
             else:
-                await self._speak(self._output, speak(self._told(deltas)))
+                await self._speak(self._output, speak(told))
         except (BridgeError, StreamingError) as error:
-            await self._gate.wait()
-            self._finish_sound()
-            self.state = ResponseState.FAILED
-            self._on_failed(self, error)
+            await self._fail(error)
+        except Exception:
+            logger.exception("response %s broke", self.response_id)
+            message = "Something went wrong inside the server while it answered; its log says what."
+            await self._fail(StreamingError(message, code="internal_error", retryable=True))
         else:
             self._finish_sound()
             self.state = ResponseState.MADE
             self._on_made(self)
+
+    async def _fail(self, error: Exception) -> None:
+        await self._gate.wait()
+        self._finish_sound()
+        self.state = ResponseState.FAILED
+        self._on_failed(self, error)
 
     async def _speak(self, output: Output, pieces: AsyncIterator[SpokenPiece]) -> None:
         async with _closing(pieces):
@@ -215,7 +251,8 @@ class Response:
                 await self._room()
                 self.track.words.extend(piece.captions)
                 self.track.sound_ms += piece.chunk.duration_ms
-                output.speak(self.utterance, piece.chunk)
+                if len(piece.chunk.pcm48k):  # what has no sound at all must not begin an utterance
+                    output.speak(self.utterance, piece.chunk)
 
     async def _room(self) -> None:
         """Wait until what is queued for playing is short enough."""
@@ -227,12 +264,19 @@ class Response:
         if self._output is not None and self.track.sound_ms > 0:
             self._output.finish(self.utterance)
 
-    async def _told(self, deltas: AsyncIterator[str]) -> AsyncIterator[str]:
-        async with _closing(deltas):
-            async for delta in deltas:
+    async def _told(
+        self, deltas: Callable[[], AsyncIterator[str]], ready: Callable[[], Awaitable[None]] | None
+    ) -> AsyncIterator[str]:
+        if ready is not None:
+            await ready()
+            self.marks.transcript = asyncio.get_running_loop().time()
+        self.waiting = False
+        stream = deltas()
+        async with _closing(stream):
+            async for delta in stream:
                 self._take(delta)
                 yield delta
-            self.truncated = getattr(deltas, "truncated", False)
+            self.truncated = getattr(stream, "truncated", False)
 
     def _take(self, delta: str) -> None:
         if self.marks.first_delta is None:

@@ -21,8 +21,12 @@ class Downsampler:
         """Mono int16 little-endian in and out; ``last`` flushes the utterance's tail."""
         out = self._stream.resample_chunk(np.frombuffer(pcm48k, np.int16), last=last)
         if last:
-            self._stream = self._fresh()
+            self.reset()
         return bytes(out.tobytes())
+
+    def reset(self) -> None:
+        """Forget the utterance: it was cut off."""
+        self._stream = self._fresh()
 
     @staticmethod
     def _fresh() -> soxr.ResampleStream:

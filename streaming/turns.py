@@ -191,9 +191,15 @@ class TurnTaker:
             return []
         return self._end()
 
-    def clear(self) -> None:
+    def clear(self) -> list[Effect]:
         """Forget the segment."""
+        effects: list[Effect] = [Unduck()] if self._ducked else []
         self._reset()
+        return effects
+
+    def skip(self, sound_ms: float) -> None:
+        """Sound went by that was not looked at: the clock goes on."""
+        self._now_ms += sound_ms
 
     # the user's side
 

@@ -591,3 +591,207 @@ def test_an_answer_cut_by_its_length_says_so() -> None:
 
     done = play(Scene(chat=Limited()), ask).one(events.ResponseDone)
     assert (done.status, done.reason) == ("incomplete", "max_output_tokens")
+
+
+def test_push_to_talk_asks_for_the_answer_at_once() -> None:
+    """Commit and response.create in one breath, as the protocol's guide does it: what was said is answered."""
+
+    async def act(scene: Scene) -> None:
+        await scene.voice(1.0)
+        scene.conversation.commit_input()
+        response_id = scene.conversation.create_response()
+        assert scene.one(events.ResponseCreated).response_id == response_id
+        await asyncio.sleep(5.0)
+
+    for settings in (SessionSettings(turn_detection=None), SessionSettings()):
+        scene = play(Scene(settings=settings, transcriber=FakeTranscriber("what is your name", delay_s=0.8)), act)
+        assert [request[-1].text for request in scene.chat.requests] == ["what is your name"]
+        assert scene.one(events.ResponseDone).status == "completed"
+        assert list(scene.one(events.TurnLatency).stages)[0] == "transcription"
+
+
+def test_an_answer_that_waits_for_the_users_words_can_be_cancelled() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.voice(1.0)
+        scene.conversation.commit_input()
+        scene.conversation.create_response()
+        await asyncio.sleep(0.1)
+        assert scene.conversation.cancel_response()
+        await asyncio.sleep(5.0)
+
+    settings = SessionSettings(turn_detection=None)
+    scene = play(Scene(settings=settings, transcriber=FakeTranscriber("what is your name", delay_s=0.8)), act)
+    assert not scene.chat.requests and scene.one(events.ResponseDone).status == "cancelled"
+
+
+def test_clearing_the_input_under_a_ducked_avatar_lets_it_speak_up_again() -> None:
+    async def act(scene: Scene) -> None:
+        scene.conversation.say("Welcome to the museum.")
+        await scene.silence(0.3)
+        await scene.voice(0.2)
+        scene.conversation.clear_input()
+        await scene.silence(3.0)
+
+    scene = play(Scene(), act)
+    assert scene.output.gains == [DUCK_DB, 0.0] and scene.one(events.OutputStopped)
+
+
+def test_clearing_the_input_lets_an_answer_go_that_it_held() -> None:
+    async def act(scene: Scene) -> None:
+        scene.conversation.add_item(None, "user", "hello")
+        scene.conversation.create_response()
+        await scene.voice(0.2)
+        scene.conversation.clear_input()
+        await scene.silence(5.0)
+
+    assert play(Scene(chat=FakeChat(delay_s=0.5)), act).one(events.OutputStopped)
+
+
+def test_push_to_talk_may_be_switched_on_and_off_in_the_middle() -> None:
+    async def act(scene: Scene) -> None:
+        conversation = scene.conversation
+        conversation.say("Welcome to the museum.")
+        await scene.silence(0.1)
+        await scene.voice(0.3)
+        conversation.update(replace(conversation.settings, turn_detection=None))
+        assert scene.output.gains == [DUCK_DB, 0.0]
+        await scene.voice(20.0)
+        conversation.update(replace(conversation.settings, turn_detection=TurnDetection()))
+        assert scene.all(events.InputCleared), "what push-to-talk had gathered is dropped"
+        await ask(scene)
+
+    scene = play(Scene(), act)
+    assert scene.one(events.TranscriptCompleted).duration_ms < 3000
+    start_ms = scene.all(events.SpeechStarted)[-1].audio_start_ms
+    assert start_ms == pytest.approx(20_700 - 300, abs=64)
+
+
+def test_an_announcement_over_a_pause_does_not_silence_the_answer() -> None:
+    """What was begun ahead of the turn's end is played under the number it gets when it is let out."""
+
+    async def act(scene: Scene) -> None:
+        await scene.voice(1.0)
+        await scene.silence(0.2)
+        assert len(scene.chat.requests) == 1
+        scene.conversation.say("Hi.")
+        await scene.silence(6.0)
+
+    scene = play(Scene("green apples and"), act)
+    assert len(scene.all(events.OutputStopped)) == 2
+    utterances = [utterance for _, utterance, _ in scene.output.released]
+    assert utterances == sorted(utterances)
+
+
+def test_an_answer_without_a_sound_blocks_nothing() -> None:
+    async def act(scene: Scene) -> None:
+        scene.conversation.say("🙂")
+        scene.conversation.say("Welcome.")
+        await asyncio.sleep(3.0)
+
+    scene = play(Scene(), act)
+    assert [event.status for event in scene.all(events.ResponseDone)] == ["completed", "completed"]
+    assert {utterance for _, utterance, _ in scene.output.released} == {2}
+
+
+def test_a_model_that_breaks_in_an_unknown_way_ends_its_response_only(caplog: pytest.LogCaptureFixture) -> None:
+    async def act(scene: Scene) -> None:
+        await ask(scene)
+        scene.chat.error = None
+        scene.conversation.create_response()
+        await asyncio.sleep(5.0)
+
+    scene = play(Scene(chat=FakeChat("Some words.", error=ZeroDivisionError())), act)
+    first, second = scene.all(events.ResponseDone)
+    assert (first.status, first.reason, second.status) == ("failed", "internal_error", "completed")
+    assert scene.one(events.Failed).retryable and "broke" in caplog.text
+    assert scene.all(events.AgentStateChanged)[-1].state is AgentState.IDLE
+
+
+def test_memory_holds_what_a_failing_voice_spoke() -> None:
+    scene = play(Scene(chat=FakeChat("It is this. Then unspeakable things. And more.")), ask)
+    assert scene.one(events.ResponseDone).generated_text.startswith("It is this. Then unspeakable")
+    assert scene.remembered()[-1] == ("assistant", "It is this.")
+
+
+def test_a_transcript_that_fails_at_a_pause_is_asked_for_again() -> None:
+    class Flaky(FakeTranscriber):
+        def text(self) -> str | None:
+            return None if self.asked == 1 else "what is your name"
+
+    scene = play(Scene(transcriber=Flaky("x")), ask)
+    assert scene.one(events.TranscriptCompleted).text == "what is your name" and not scene.all(events.Failed)
+
+
+def test_a_fault_in_hearing_leaves_the_avatar_idle() -> None:
+    class Broken(FakeTranscriber):
+        def text(self) -> str | None:
+            raise ZeroDivisionError
+
+    scene = play(Scene(transcriber=Broken("x")), ask)
+    assert scene.all(events.AgentStateChanged)[-1].state is AgentState.IDLE
+    assert [event.item.complete for event in scene.all(events.ItemDone)] == [True]
+
+
+def test_a_guess_made_before_the_client_changed_something_is_not_used() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.voice(1.0)
+        await scene.silence(0.2)
+        assert len(scene.chat.requests) == 1
+        scene.conversation.update(replace(scene.conversation.settings, instructions="Answer in rhyme."))
+        await scene.silence(5.0)
+
+    scene = play(Scene(), act)
+    assert scene.chat.requests[-1][0].text == "Answer in rhyme."
+
+
+def test_an_avatar_that_may_not_be_interrupted_answers_afterwards() -> None:
+    chat = FakeChat(" ".join(["word"] * 60) + ".")
+
+    async def act(scene: Scene) -> None:
+        scene.conversation.say(" ".join(["Welcome to the museum of things."] * 10))
+        await ask(scene)
+        await scene.silence(60)
+
+    settings = SessionSettings(turn_detection=TurnDetection(interrupt_response=False))
+    scene = play(Scene(chat=chat, settings=settings), act)
+    assert [event.status for event in scene.all(events.ResponseDone)] == ["completed", "completed"]
+
+
+def test_an_answer_deleted_while_it_grows_does_not_come_back() -> None:
+    async def act(scene: Scene) -> None:
+        scene.conversation.create_response()
+        await asyncio.sleep(0.052)
+        scene.conversation.delete_item(scene.all(events.ItemAdded)[-1].item.item_id)
+        await asyncio.sleep(5.0)
+
+    scene = play(Scene(), act)
+    assert len(scene.all(events.ItemAdded)) == 1 and scene.remembered() == []
+
+
+def test_a_cut_while_the_answer_is_made_stands() -> None:
+    async def act(scene: Scene) -> None:
+        scene.conversation.create_response()
+        await asyncio.sleep(1.0)
+        scene.conversation.truncate_item(scene.one(events.ItemAdded).item.item_id, 700)
+        await asyncio.sleep(60.0)
+
+    scene = play(Scene(chat=FakeChat(" ".join(["One two three four."] * 40))), act)
+    assert scene.remembered() == [("assistant", "One two")]
+
+
+def test_hanging_up_at_the_end_of_a_turn_leaves_nothing() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.voice(1.0)
+        scene.conversation.commit_input()
+
+    play(Scene(), act)  # which looks whether the transcriber's stream was closed
+
+
+def test_no_sound_is_no_turn() -> None:
+    async def act(scene: Scene) -> None:
+        for _ in range(1000):
+            scene.conversation.hear(np.zeros(0, np.int16))
+        with pytest.raises(ValueError, match="nothing to commit"):
+            scene.conversation.commit_input()
+
+    play(Scene(settings=SessionSettings(turn_detection=None)), act)
