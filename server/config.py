@@ -6,6 +6,7 @@ folder or the one that ``PARLEY_CONFIG`` names. Unknown keys are errors, so that
 
 from __future__ import annotations
 
+import json
 import os
 from ipaddress import ip_network
 from pathlib import Path
@@ -13,7 +14,13 @@ from typing import Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 
 class ConfigError(Exception):
@@ -261,8 +268,10 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors(include_url=False)]
         raise ConfigError("\n".join(lines)) from None
+    except SettingsError as error:
+        raise ConfigError(_explain_lists() or str(error)) from None
     except ValueError as error:  # tomllib.TOMLDecodeError is one
-        raise ConfigError(f"{config_path()}: {error}") from None
+        raise ConfigError(f"{config_path()} is not valid TOML: {error}") from None
 
 
 def _explain(problem: Any) -> str:
@@ -271,12 +280,29 @@ def _explain(problem: Any) -> str:
     given = "" if secret or isinstance(problem.get("input"), dict) else f" (given: {problem.get('input')!r})"
     source = config_path()
     where = f"{source} or " if source else ""
-    message = "is not a known key" if problem["type"] == "extra_forbidden" else problem["msg"]
-    return f"{where}PARLEY_{key.upper().replace('.', '_')}: {key} {message}{given}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = "is not a known key (docs/configuration.md lists them all)"
+    message = message[0].lower() + message[1:]
+    return f"{where}PARLEY_{key.upper().replace('.', '_')}: {key}: {message}{given}"
+
+
+def _explain_lists() -> str:
+    lines = []
+    for name, (key, default, _) in known_keys().items():
+        value = os.environ.get(f"PARLEY_{name}".upper())
+        if value is None or not isinstance(default, tuple):
+            continue
+        try:
+            json.loads(value)
+        except ValueError:
+            example = json.dumps([part.strip() for part in value.split(",")])
+            lines.append(f"PARLEY_{name.upper()}: {key}: a list is written as JSON: '{example}' (given: {value!r})")
+    return "\n".join(lines)
 
 
 def _refuse_unknown_variables() -> None:
-    known = {f"PARLEY_{name}".upper() for name in known_keys()} | {"PARLEY_CONFIG", "PARLEY_SHARED"}
+    known = {f"PARLEY_{name}".upper() for name in known_keys()} | {"PARLEY_CONFIG", "PARLEY_SHARED", "PARLEY_CHROMIUM"}
     for name in os.environ:
         if name.startswith("PARLEY_") and name not in known and "__" not in name:
             raise ConfigError(f"{name}: no such setting (docs/configuration.md lists them all)")

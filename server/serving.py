@@ -15,6 +15,7 @@ from server.config import Settings
 from server.draining import DrainingServer
 from server.engines import Engines, build_engines, choose
 from server.realtime.parse import MAX_EVENT_BYTES
+from server.security.origins import is_loopback
 from server.security.redaction import install_redaction
 
 SWITCH_INTERVAL_S = 0.0005
@@ -30,21 +31,20 @@ def run(settings: Settings, engines: Engines | None = None) -> None:
 
     Raises:
         EngineUnavailable: an engine asked for by name cannot be had.
-        typer.Exit: the port is taken (exit code 1).
+        typer.Exit: the port is taken, or the data folder cannot be made (exit code 1).
     """
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("aioice", "bm25s", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     install_redaction(settings)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _make_data_dir(settings)
     listener = _bind(settings)
     for choice in choose(settings) if engines is None else engines.choices:
         typer.echo(f"{choice.seam:>9}: {choice.engine} ({choice.why})")
     scheme = "https" if settings.server.tls_cert else "http"
     port = listener.getsockname()[1]
-    host = settings.server.host
-    shown = "localhost" if host in ("127.0.0.1", "::1", "localhost") else f"[{host}]" if ":" in host else host
+    shown = _shown(settings.server.host)
     if settings.server.api_key is None:
         typer.echo("   access: no API key is set, so only this machine is served")
     app = create_app(settings, engines or build_engines(settings))
@@ -62,6 +62,8 @@ def run(settings: Settings, engines: Engines | None = None) -> None:
     )
     server = _Server(config, app.state.parley.registry.drain, settings.server.drain_seconds)
     server.url = f"{scheme}://{shown}:{port}"
+    if is_loopback(settings.server.host):
+        server.hint = "Open it in a browser on this machine."
     with listener:
         server.run(sockets=[listener])
 
@@ -70,11 +72,33 @@ class _Server(DrainingServer):
     """Says that it is listening once it is."""
 
     url = ""
+    hint = "Open it in a browser."
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            typer.echo(f"\nParley is listening: {self.url}\n")
+            typer.echo(f"\nParley is listening: {self.url}\n{self.hint} Ctrl-C ends it.\n")
+
+
+def _shown(host: str) -> str:
+    """The host part of an address that a person can open."""
+    if host in ("127.0.0.1", "::1", "localhost"):
+        return "localhost"
+    if host in ("0.0.0.0", "::"):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
+
+
+def _make_data_dir(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        typer.echo(
+            f"parley: cannot make the data folder {settings.data_dir}: {error.strerror}. "
+            "Set PARLEY_DATA_DIR to a folder in which you may write.",
+            err=True,
+        )
+        raise typer.Exit(1) from None
 
 
 def _bind(settings: Settings) -> socket.socket:

@@ -30,6 +30,9 @@ def serve(
 
 
 def _serve(settings: Settings) -> None:
+    from avatar.errors import AvatarError
+    from avatar.persona import find_persona
+    from llm_bridge.errors import BridgeError
     from server.security.exposure import check_exposure
     from server.serving import run
     from streaming.errors import StreamingError
@@ -40,7 +43,8 @@ def _serve(settings: Settings) -> None:
             typer.echo(f"parley: {problem}", err=True)
         raise typer.Exit(2)
     try:
+        find_persona(settings.avatar.persona, settings.data_dir / "personas")
         run(settings)
-    except StreamingError as error:
+    except (StreamingError, AvatarError, BridgeError) as error:
         typer.echo(f"parley: {error}", err=True)
         raise typer.Exit(1) from None

@@ -71,6 +71,14 @@ def test_a_mistyped_variable_is_not_silence(monkeypatch: pytest.MonkeyPatch) -> 
         load_settings()
 
 
+def test_a_list_that_is_not_json_is_answered_with_how_to_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_SERVER_ALLOWED_ORIGINS", "https://a.example, https://b.example")
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert "PARLEY_SERVER_ALLOWED_ORIGINS" in str(caught.value)
+    assert """["https://a.example", "https://b.example"]""" in str(caught.value)
+
+
 def test_keys_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARLEY_CHAT_API_KEY", "sk-very-secret")
     assert "sk-very-secret" not in repr(load_settings())
