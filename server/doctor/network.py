@@ -31,7 +31,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _microphone(settings: Settings) -> Finding:
     server = settings.server
     if server.tls_cert is not None:
-        return _certificate(server.tls_cert)
+        return _certificate(server.tls_cert, datetime.datetime.now(datetime.UTC))
     if server.trusted_proxies:
         return Finding(
             "microphone",
@@ -47,11 +47,11 @@ def _microphone(settings: Settings) -> Finding:
     )
 
 
-def _certificate(path: Path) -> Finding:
+def _certificate(path: Path, now: datetime.datetime) -> Finding:
     from cryptography import x509
 
     ends = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
-    left = ends - datetime.datetime.now(datetime.UTC)
+    left = ends - now
     if left < SOON:
         gone = left < datetime.timedelta(0)
         return Finding(
