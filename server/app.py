@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from server.config import Settings
-from server.conversations import ConversationFactory, LiveConversations
+from server.conversations import ConversationFactory, LiveConversations, draw_once
 from server.engines import Engines
 from server.errors import BadRequest, NotFound, ProtocolError, ServerError
 from server.metrics import Metrics
@@ -71,6 +71,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await engines.warm_up()
+        if conversations is None:
+            await draw_once(settings, engines)
         try:
             yield
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 from typing import Protocol
@@ -10,11 +11,13 @@ import numpy as np
 from aiortc import RTCIceServer
 from numpy.typing import NDArray
 
-from avatar.persona import Persona
+from avatar.errors import AvatarError
+from avatar.persona import Persona, find_persona
 from server.config import Settings
 from server.engines import Engines
 from server.realtime.session_config import SessionConfig
 from streaming.conversation import Conversation
+from streaming.errors import StreamingError
 from streaming.events import Event
 from streaming.hearing.transcriber import Transcriber
 from streaming.hearing.voice import VoiceDetector
@@ -24,6 +27,8 @@ from streaming.sound_output import SoundOutput
 from streaming.webrtc.peer import Peer, PeerSettings
 from streaming.webrtc.udp_ports import UdpPorts
 from streaming.workers.pool import WorkerSpec
+
+logger = logging.getLogger(__name__)
 
 
 class CallPeer(Protocol):
@@ -64,6 +69,17 @@ class ConversationFactory(Protocol):
 
     def over_events(self, config: SessionConfig, observe: Callable[[Event], None]) -> Conversation:
         """Sound inside events."""
+
+
+async def draw_once(settings: Settings, engines: Engines) -> None:
+    """Load the default persona where workers are forked, so that the first visitor does not wait for it; what is wrong
+    with it is logged before anybody calls."""
+    try:
+        persona = find_persona(settings.avatar.persona, settings.data_dir / "personas")
+        worker = await engines.worker_pool.acquire(worker_spec(settings, persona, settings.avatar.codec, "en"))
+        await worker.close()
+    except (AvatarError, StreamingError) as error:
+        logger.warning("%s", error)
 
 
 class LiveConversations:

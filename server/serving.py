@@ -18,6 +18,8 @@ from server.realtime.parse import MAX_EVENT_BYTES
 from server.security.origins import is_loopback
 from server.security.redaction import install_redaction
 
+logger = logging.getLogger(__name__)
+
 SWITCH_INTERVAL_S = 0.0005
 """Python hands the interpreter over every 5 ms by default; media pacing beside worker threads needs finer turns
 (p99 lateness of a sound packet falls from 66 ms to 6 ms beside a busy thread)."""
@@ -37,6 +39,8 @@ def run(settings: Settings, engines: Engines | None = None) -> None:
     for chatty in ("aioice", "bm25s", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     install_redaction(settings)
+    if not settings.avatar.mark:
+        logger.warning('avatar.mark is false: pictures do not say "AI-generated"; saying so is up to you')
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _make_data_dir(settings)
     listener = _bind(settings)
