@@ -12,6 +12,7 @@ import av
 import httpx2
 import numpy as np
 from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
+from aiortc.codecs.vpx import VpxPayloadDescriptor
 from numpy.typing import NDArray
 
 MICROPHONE_RATE_HZ = 48_000
@@ -59,17 +60,34 @@ class Arrivals:
         at: seconds (monotonic), one for every packet.
         rtp: RTP timestamps, as they came (uint32).
         bytes: payload bytes in all.
+        keyframes_at: when pictures that stand alone (VP8) began to come, seconds.
     """
 
     at: list[float] = field(default_factory=list)
     rtp: list[int] = field(default_factory=list)
     bytes: int = 0
+    keyframes_at: list[float] = field(default_factory=list)
 
-    def lateness_ms(self, clock_rate_hz: int) -> NDArray[np.float64]:
-        """How much later than the earliest pace each RTP time came, shape [frames]."""
-        rtp, first = np.unique(np.unwrap(np.array(self.rtp, float), period=2**32), return_index=True)
-        delay = np.array(self.at)[first] - rtp / clock_rate_hz
-        return (delay - delay.min()) * 1000
+    def lateness_ms(
+        self, clock_rate_hz: int, period_ms: float, *, since: float = float("-inf"), until: float = float("inf")
+    ) -> NDArray[np.float64]:
+        """How late each frame (all packets of one RTP time) of a stream with one frame every ``period_ms`` was.
+
+        Two things add up: how much later its last packet came than the promptest frame's, by the RTP times; and how
+        far its RTP time lies beyond a period after the frame before it, since a server that has no frame ready gives
+        the next one a later time. Shape [frames that came between ``since`` and ``until``].
+        """
+        if not self.at:
+            return np.zeros(0)
+        unwrapped = np.unwrap(np.array(self.rtp, float), period=2**32)[::-1]
+        rtp, last = np.unique(unwrapped, return_index=True)  # of the reversed packets: the last one of each frame
+        at = np.array(self.at)[::-1][last]
+        delay_ms = (at - rtp / clock_rate_hz) * 1000
+        gap_ms = np.maximum(0.0, np.diff(rtp, prepend=rtp[0]) * 1000 / clock_rate_hz - period_ms)
+        inside = (at >= since) & (at <= until)
+        if not inside.any():
+            return np.zeros(0)
+        return np.asarray(delay_ms - delay_ms[inside].min() + gap_ms)[inside]
 
 
 class Caller:
@@ -98,7 +116,8 @@ class Caller:
         if self._picture:
             peer.addTransceiver("video", direction="recvonly")
         for transceiver in peer.getTransceivers():
-            _listen_in(transceiver.receiver, self.sound if transceiver.kind == "audio" else self.video)
+            arrivals = self.sound if transceiver.kind == "audio" else self.video
+            _listen_in(transceiver.receiver, transceiver.kind, arrivals)
         await peer.setLocalDescription(await peer.createOffer())
         async with httpx2.AsyncClient(verify=False, timeout=30) as http:
             answer = await http.post(
@@ -151,12 +170,23 @@ class Caller:
         self._changed.set()
 
 
-def _listen_in(receiver: RTCRtpReceiver, arrivals: Arrivals) -> None:
+def _listen_in(receiver: RTCRtpReceiver, kind: str, arrivals: Arrivals) -> None:
     """Count packets in place of decoding them: aiortc would decode whatever comes."""
 
     async def handle(packet: Any, arrival_time_ms: int) -> None:
         arrivals.at.append(time.monotonic())
         arrivals.rtp.append(packet.timestamp)
         arrivals.bytes += len(packet.payload)
+        if kind == "video" and _begins_keyframe(packet.payload):
+            arrivals.keyframes_at.append(arrivals.at[-1])
 
     receiver._handle_rtp_packet = handle
+
+
+def _begins_keyframe(payload: bytes) -> bool:
+    """RFC 7741 section 4.3: the P bit of a VP8 frame's first byte is 0."""
+    try:
+        descriptor, frame = VpxPayloadDescriptor.parse(payload)
+    except ValueError:
+        return False
+    return bool(descriptor.partition_start and descriptor.partition_id == 0 and frame and not frame[0] & 1)

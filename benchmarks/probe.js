@@ -50,6 +50,74 @@
     }, 5);
   };
 
+  /** The element's own video: what the visitor looks at. */
+  const ownVideo = () => document.querySelector('digital-human').shadowRoot.querySelector('video');
+
+  /** Keeps the times at which the page's own video shows a frame, in probe.shown. */
+  probe.watch = () => {
+    const video = ownVideo();
+    probe.shown = [];
+    const step = (now, meta) => {
+      probe.shown.push(meta.expectedDisplayTime);
+      video.requestVideoFrameCallback(step);
+    };
+    video.requestVideoFrameCallback(step);
+  };
+
+  /** Keeps the times at which the page's own video turns white, in probe.flashed. */
+  probe.flashes = () => {
+    const video = ownVideo();
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = 4;
+    const paint = canvas.getContext('2d', { willReadFrequently: true });
+    probe.flashed = [];
+    let white = false;
+    const step = (now, meta) => {
+      paint.drawImage(video, 0, 0, 4, 4);
+      const was = white;
+      white = paint.getImageData(1, 1, 1, 1).data[1] > 128;
+      if (white && !was) probe.flashed.push(meta.expectedDisplayTime);
+      video.requestVideoFrameCallback(step);
+    };
+    video.requestVideoFrameCallback(step);
+  };
+
+  const CLICKS = `
+    class Clicks extends AudioWorkletProcessor {
+      constructor() {
+        super();
+        this.offsets = [];
+        this.quiet = 0;
+      }
+      process([[sound]]) {
+        this.offsets.push(Date.now() - currentTime * 1000);
+        if (this.offsets.length > 750) this.offsets.shift();
+        for (let i = 0; sound && i < sound.length; i++) {
+          const loud = Math.abs(sound[i]) > 0.1;
+          if (loud && this.quiet > sampleRate / 4) {
+            const offset = [...this.offsets].sort((a, b) => a - b)[this.offsets.length >> 1];
+            this.port.postMessage((currentTime + i / sampleRate) * 1000 + offset);
+          }
+          this.quiet = loud ? 0 : this.quiet + 1;
+        }
+        return true;
+      }
+    }
+    registerProcessor('clicks', Clicks);`;
+
+  /**
+   * Keeps the times at which a click is heard, in probe.clicked: the sample's place on the sound's own clock, brought
+   * to the page's by the median of what lay between them in the last two seconds.
+   */
+  probe.clicks = async () => {
+    probe.clicked = [];
+    const context = new AudioContext({ latencyHint: 'interactive' });
+    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([CLICKS], { type: 'text/javascript' })));
+    const clicks = new AudioWorkletNode(context, 'clicks');
+    clicks.port.onmessage = ({ data }) => probe.clicked.push(data - performance.timeOrigin);
+    context.createMediaStreamSource(probe.remote('audio')).connect(clicks);
+  };
+
   /** Records, for every displayed frame: its time, the loudness then, and the brightness of a grid over the mouth. */
   probe.record = (left, top, width, height) => {
     const video = document.createElement('video');
