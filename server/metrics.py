@@ -55,7 +55,7 @@ class Metrics:
         """Count what a conversation tells."""
         if isinstance(event, events.ResponseDone):
             self.responses.labels(event.status).inc()
-        elif isinstance(event, events.Failed):
+        elif isinstance(event, (events.Failed, events.OutputLost)):
             self.failures.labels(event.code).inc()
         elif isinstance(event, events.TurnLatency):
             self.turn_seconds.observe(event.total_ms / 1000)

@@ -281,7 +281,7 @@ class Conversation:
             if not isinstance(error, TranscriptionFailed):
                 logger.exception("transcribing broke")
             failure = (
-                error if isinstance(error, TranscriptionFailed) else TranscriptionFailed(BROKEN, code="internal_error")
+                error if isinstance(error, TranscriptionFailed) else TranscriptionFailed(BROKEN, code="server_error")
             )
             self._observe(events.TranscriptFailed(segment.item_id, failure.code, str(failure)))
             self._observe(events.Failed(failure.code, str(failure), failure.retryable))
@@ -312,8 +312,10 @@ class Conversation:
     # the rest
 
     def _output_failed(self, error: Exception) -> None:
-        code = error.code if isinstance(error, StreamingError) else "output_failed"
-        self._observe(events.Failed(code, str(error), retryable=True))
+        if isinstance(error, StreamingError):
+            self._observe(events.OutputLost(error.code, str(error), error.retryable))
+        else:
+            self._observe(events.OutputLost("server_error", BROKEN, retryable=True))
 
     def _floor_may_have_changed(self) -> None:
         self._listener.output(self._answerer.busy)
@@ -347,7 +349,7 @@ class Conversation:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a task of the conversation failed", exc_info=error)
-            self._observe(events.Failed("internal_error", BROKEN, retryable=True))
+            self._observe(events.Failed("server_error", BROKEN, retryable=True))
 
 
 def _spoken_language(settings: SessionSettings) -> str | None:

@@ -226,11 +226,20 @@ class Failed:
     retryable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OutputLost:
+    """Nothing can be played any more; the conversation is of no use and its owner closes it."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
 Event = (
     SpeechStarted | SpeechStopped | InputCommitted | InputCleared
     | TranscriptDelta | TranscriptCompleted | TranscriptFailed
     | ItemAdded | ItemDone | ItemDeleted | ItemTruncated
     | ResponseCreated | ResponseDelta | ResponseAudio | ResponseDone
     | OutputStarted | OutputStopped | OutputCleared | Caption
-    | AgentStateChanged | TurnLatency | Failed
+    | AgentStateChanged | TurnLatency | Failed | OutputLost
 )  # fmt: skip

@@ -230,7 +230,7 @@ class Response:
         except Exception:
             logger.exception("response %s broke", self.response_id)
             message = "Something went wrong inside the server while it answered; its log says what."
-            await self._fail(StreamingError(message, code="internal_error", retryable=True))
+            await self._fail(StreamingError(message, code="server_error", retryable=True))
         else:
             self._finish_sound()
             self.state = ResponseState.MADE

@@ -82,6 +82,7 @@ export class Call extends EventTarget {
       throw asParleyError(error);
     }
     this.#timer = window.setInterval(() => this.#ping(), PING_INTERVAL_MS);
+    this.#ping();  // at once: from the first on, the server notices a browser that is gone within seconds
   }
 
   /** @param {MediaStreamTrack | null} track replaces the one before; null sends nothing */

@@ -278,6 +278,10 @@ class Outbound:
     def _(self, event: events.Failed) -> Iterator[BaseModel]:
         yield error_event(event.message, code=event.code, kind="server_error", retryable=event.retryable)
 
+    @_tell.register
+    def _(self, event: events.OutputLost) -> Iterator[BaseModel]:
+        yield from ()  # the session ends and says why
+
     def item(self, item: events.Item, status: Status | None = None) -> wire.ConversationItem:
         """An item in the protocol's form, as ``conversation.item.retrieved`` shows it too."""
         return item_to_wire(item, status=status)

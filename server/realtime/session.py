@@ -213,6 +213,8 @@ class RealtimeSession:
             self._metrics.count_event(event)
             for message in self.outbound.translate(event):
                 self.send(message)
+            if isinstance(event, events.OutputLost):
+                self.end(Ending(event.code, event.message, 1011, event.retryable))
         except Exception:
             logger.exception("session %s could not tell %s", self.session_id, type(event).__name__)
             self.end(INTERNAL)

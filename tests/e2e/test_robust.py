@@ -53,6 +53,45 @@ async def test_a_killed_worker_is_replaced_and_the_answer_goes_on(serve: Serve) 
     await until(lambda: not workers(served))
 
 
+async def test_a_call_whose_workers_keep_dying_ends_and_says_why(serve: Serve) -> None:
+    served = await serve()
+    async with Caller(served.url) as caller:
+        for _ in range(3):
+            await until(lambda: len(workers(served)) == 1)
+            (worker,) = workers(served)
+            worker.kill()
+            await asyncio.to_thread(worker.wait, 5)
+        (error,) = await caller.wait_for("error", seconds=20)
+        assert error["error"]["code"] == "worker_lost" and error["error"]["type"] == "session_ended"
+        assert error["error"]["retryable"] is True
+    async with Caller(served.url) as caller:
+        caller.send("avatar.say", text="Here again.")
+        await caller.wait_for("output_audio_buffer.stopped", seconds=20)
+        await caller.hang_up()
+    await until(lambda: not workers(served))
+
+
+async def test_engines_that_die_in_the_middle_are_started_again(serve: Serve) -> None:
+    served = await serve()
+    text = "One two three four five. Six seven eight nine ten. Eleven twelve thirteen fourteen fifteen."
+    async with Caller(served.url, picture=False) as caller:
+        for module in ("espeak_helper", "helper_main"):
+            caller.events.clear()
+            caller.send("avatar.say", text=text)
+            await caller.wait_for("output_audio_buffer.started", seconds=20)
+            (helper,) = [p for p in served.processes() if any(module in part for part in p.cmdline())]
+            helper.kill()
+            await caller.wait_for("output_audio_buffer.stopped", seconds=30)
+            (done,) = caller.of("response.done")
+            failed = caller.of("error")
+            assert done["response"]["status"] == "completed" or (module == "espeak_helper" and failed), failed
+        caller.events.clear()
+        caller.send("avatar.say", text=text)
+        await caller.wait_for("output_audio_buffer.stopped", seconds=30)
+        assert "".join(event["text"] for event in caller.of("avatar.caption")) == text
+        await caller.hang_up()
+
+
 async def test_fifty_visitors_come_and_go(serve: Serve) -> None:
     served = await serve(PARLEY_SERVER_CALLS_PER_MINUTE="1000")
     server = psutil.Process(served.process.pid)

@@ -62,7 +62,7 @@ class FakeTranscriber:
     """Says ``texts`` for one segment after another; None fails."""
 
     name = "fake"
-    languages = ("en",)
+    languages: tuple[str, ...] = ("en",)
 
     def __init__(self, *texts: str | None, delay_s: float = 0.02) -> None:
         self.texts = texts
@@ -122,7 +122,7 @@ class FakeVoice:
     """Every word is 300 ms of a constant; a sentence with "unspeakable" fails."""
 
     name = "fake"
-    voices = ("fake",)
+    voices: tuple[str, ...] = ("fake",)
 
     async def speak(
         self, text: str, *, language: str, voice: str | None = None, speed: float = 1.0

@@ -15,6 +15,7 @@ from llm_bridge.chat import ChatOptions, Message
 from llm_bridge.errors import ModelBroken, ModelUnavailable
 from streaming import events
 from streaming.conversation import DUCK_DB, Conversation
+from streaming.errors import WorkerLost
 from streaming.events import AgentState, Event
 from streaming.settings import SessionSettings, TurnDetection
 from tests.streaming.fakes import FakeChat, FakeOutput, FakeTranscriber, FakeVoice, LoudnessActivity
@@ -445,11 +446,14 @@ def test_an_item_deleted_while_it_is_transcribed_is_not_answered() -> None:
 def test_gestures_and_lost_outputs_are_passed_on() -> None:
     async def act(scene: Scene) -> None:
         scene.conversation.gesture(Gesture.NOD)
-        scene.output.on_failed(RuntimeError("the peer went away"))
+        scene.output.on_failed(WorkerLost("the worker died"))
+        scene.output.on_failed(RuntimeError("secrets of the house"))
 
     scene = play(Scene(), act)
     assert scene.output.gestures == [Gesture.NOD]
-    assert scene.one(events.Failed).code == "output_failed"
+    lost, broken = scene.all(events.OutputLost)
+    assert (lost.code, lost.message, lost.retryable) == ("worker_lost", "the worker died", True)
+    assert broken.code == "server_error" and "secrets" not in broken.message
 
 
 def test_closing_in_the_middle_of_everything_leaves_nothing() -> None:
@@ -547,7 +551,7 @@ def test_a_fault_inside_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> 
             raise ZeroDivisionError
 
     scene = play(Scene(transcriber=Broken("x")), ask)
-    assert scene.all(events.Failed)[-1].code == "internal_error"
+    assert scene.all(events.Failed)[-1].code == "server_error"
     assert "Something went wrong" in scene.all(events.Failed)[-1].message
 
 
@@ -607,7 +611,7 @@ def test_push_to_talk_asks_for_the_answer_at_once() -> None:
         scene = play(Scene(settings=settings, transcriber=FakeTranscriber("what is your name", delay_s=0.8)), act)
         assert [request[-1].text for request in scene.chat.requests] == ["what is your name"]
         assert scene.one(events.ResponseDone).status == "completed"
-        assert list(scene.one(events.TurnLatency).stages)[0] == "transcription"
+        assert next(iter(scene.one(events.TurnLatency).stages)) == "transcription"
 
 
 def test_an_answer_that_waits_for_the_users_words_can_be_cancelled() -> None:
@@ -702,7 +706,7 @@ def test_a_model_that_breaks_in_an_unknown_way_ends_its_response_only(caplog: py
 
     scene = play(Scene(chat=FakeChat("Some words.", error=ZeroDivisionError())), act)
     first, second = scene.all(events.ResponseDone)
-    assert (first.status, first.reason, second.status) == ("failed", "internal_error", "completed")
+    assert (first.status, first.reason, second.status) == ("failed", "server_error", "completed")
     assert scene.one(events.Failed).retryable and "broke" in caplog.text
     assert scene.all(events.AgentStateChanged)[-1].state is AgentState.IDLE
 
