@@ -74,4 +74,4 @@ def test_clear_forgets_half_a_sample() -> None:
     decoder.feed(b64(b"\7"))
     decoder.clear()
     decoder.feed(b64(bytes(2)))
-    assert not decoder.flush().any()
+    assert np.abs(decoder.flush()).max(initial=0) <= 1, "soxr dithers by one step"
