@@ -53,21 +53,21 @@ def _data_dir(settings: Settings) -> Finding:
 def _codecs() -> Finding:
     import av
 
-    wanted = {
-        "libvpx": "VP8 pictures",
-        "libopus": "sound",
-        "libx264": "H.264 pictures and files",
-        "aac": "sound in files",
-    }
-    missing = [f"{name} ({what})" for name, what in wanted.items() if name not in av.codecs_available]
-    if missing:
-        return Finding(
-            "codecs",
-            Verdict.PROBLEM,
-            f"PyAV {av.__version__} lacks {', '.join(missing)}",
-            "Install PyAV from its wheel: pip install --force-reinstall --only-binary av av",
-        )
+    needed = {"libvpx": "VP8 pictures", "libopus": "sound"}
+    wished = {"libx264": "H.264 pictures and files", "aac": "sound in files"}  # a build without GPL code lacks x264
+    lacks = f"PyAV {av.__version__} lacks "
+    if missing := _missing(needed):
+        cure = "Install PyAV from its wheel: pip install --force-reinstall --only-binary av av"
+        return Finding("codecs", Verdict.PROBLEM, lacks + missing, cure)
+    if missing := _missing(wished):
+        return Finding("codecs", Verdict.NOTE, lacks + missing, "Conversations go on in VP8; `parley render` cannot.")
     return Finding("codecs", Verdict.OK, f"VP8, H.264, Opus and AAC are in PyAV {av.__version__}")
+
+
+def _missing(codecs: dict[str, str]) -> str:
+    import av
+
+    return ", ".join(f"{name} ({what})" for name, what in codecs.items() if name not in av.codecs_available)
 
 
 def persona_maker() -> Finding:

@@ -78,12 +78,17 @@ def test_the_data_folder_is_made_and_left_empty(tmp_path: Path) -> None:
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_a_codec_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("codec", "what", "verdict"), [("libvpx", "VP8", Verdict.PROBLEM), ("libx264", "H.264", Verdict.NOTE)]
+)
+def test_a_codec_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, what: str, verdict: Verdict
+) -> None:
     import av
 
-    monkeypatch.setattr(av, "codecs_available", av.codecs_available - {"libvpx"})
+    monkeypatch.setattr(av, "codecs_available", av.codecs_available - {codec})
     found = one(machine.examine(configured(tmp_path)), "codecs")
-    assert found.verdict is Verdict.PROBLEM and "VP8" in found.message and "pip install" in found.cure
+    assert found.verdict is verdict and what in found.message and found.cure
 
 
 def test_one_core_is_worth_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
