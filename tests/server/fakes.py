@@ -244,6 +244,10 @@ class FakeEngine:
 
     async def start(self) -> None: ...
 
+    async def acquire(self, spec: object) -> FakeEngine:
+        """A worker that does nothing, as the pool's own end is all that is asked of it."""
+        return FakeEngine()
+
     async def warm_up(self) -> None: ...
 
     async def close(self) -> None:
