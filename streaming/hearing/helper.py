@@ -93,6 +93,7 @@ class HelperProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE"},
+                start_new_session=True,  # Ctrl-C is for the server, which ends this process in its own time
             )
         except OSError as error:
             self._lose(f"the helper process could not be started: {error}")
