@@ -21,7 +21,7 @@ def test_a_pair_that_tls_accepts(tmp_path: Path) -> None:
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
     assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.7", "2001:db8::1"]
-    assert 30 == (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days
+    assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days == 30
 
 
 def test_local_names_begin_with_localhost() -> None:

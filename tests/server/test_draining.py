@@ -38,32 +38,31 @@ async def close_code(socket: ClientConnection) -> int | None:
 async def test_an_answer_being_spoken_is_finished_and_newcomers_are_told(tmp_path: Path) -> None:
     conversations, engines = FakeConversations(), fake_engines()
     app = create_app(Settings(data_dir=tmp_path), engines, conversations=conversations)
-    async with serving(app, drain_s=30) as (server, port):
-        async with (
-            connect(f"ws://127.0.0.1:{port}/v1/realtime") as silent,
-            connect(f"ws://127.0.0.1:{port}/v1/realtime") as speaking,
-            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
-        ):
-            await until(silent, "session.created")
-            await until(speaking, "session.created")
-            conversation = conversations.made[1]
-            conversation.hold = True
-            await speaking.send('{"type":"avatar.say","text":"Let me finish."}')
-            await until(speaking, "response.output_audio.delta")
-            server.should_exit = True
-            farewell = await until(silent, "error")
-            assert farewell["error"]["code"] == "server_shutting_down"
-            assert farewell["error"]["retryable"] is True
-            assert await close_code(silent) == 1001
-            assert (await http.get("/health")).status_code == 503
-            refused = await http.post(
-                "/v1/realtime/calls", content=SDP_OFFER, headers={"Content-Type": "application/sdp"}
-            )
-            assert refused.status_code == 503 and int(refused.headers["retry-after"]) > 0
-            assert len(app.state.parley.registry) == 1
-            conversation.finish()
-            await until(speaking, "response.done")
-            assert await close_code(speaking) == 1001
+    async with (
+        serving(app, drain_s=30) as (server, port), connect(f"ws://127.0.0.1:{port}/v1/realtime") as silent,
+        connect(f"ws://127.0.0.1:{port}/v1/realtime") as speaking,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+    ):
+        await until(silent, "session.created")
+        await until(speaking, "session.created")
+        conversation = conversations.made[1]
+        conversation.hold = True
+        await speaking.send('{"type":"avatar.say","text":"Let me finish."}')
+        await until(speaking, "response.output_audio.delta")
+        server.should_exit = True
+        farewell = await until(silent, "error")
+        assert farewell["error"]["code"] == "server_shutting_down"
+        assert farewell["error"]["retryable"] is True
+        assert await close_code(silent) == 1001
+        assert (await http.get("/health")).status_code == 503
+        refused = await http.post(
+            "/v1/realtime/calls", content=SDP_OFFER, headers={"Content-Type": "application/sdp"}
+        )
+        assert refused.status_code == 503 and int(refused.headers["retry-after"]) > 0
+        assert len(app.state.parley.registry) == 1
+        conversation.finish()
+        await until(speaking, "response.done")
+        assert await close_code(speaking) == 1001
     assert [made.closed for made in conversations.made] == [1, 1]
     assert engines.transcriber.closed > 0  # type: ignore[attr-defined]
 
