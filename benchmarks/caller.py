@@ -180,7 +180,7 @@ def _listen_in(receiver: RTCRtpReceiver, kind: str, arrivals: Arrivals) -> None:
         if kind == "video" and _begins_keyframe(packet.payload):
             arrivals.keyframes_at.append(arrivals.at[-1])
 
-    receiver._handle_rtp_packet = handle
+    receiver._handle_rtp_packet = handle  # type: ignore[method-assign]
 
 
 def _begins_keyframe(payload: bytes) -> bool:

@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ async def _speaks(caller: Caller, *, since: float, patience_s: float = 6.0) -> b
 async def _spoken_to(caller: Caller, question: str) -> None:
     """The answer that has just begun, then that to a typed question, then filling: eight seconds in all."""
     until = time.monotonic() + SPEAKING_S
-    asked = [lambda: caller.ask(question), *[lambda: caller.send("avatar.say", text=FILLING)] * 3]
+    asked = [partial(caller.ask, question), *[partial(caller.send, "avatar.say", text=FILLING)] * 3]
     while (left := until - time.monotonic()) > 0:
         if asked and not speaking(caller.events):
             asked.pop(0)()

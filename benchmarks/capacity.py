@@ -117,15 +117,15 @@ def summary(result: dict[str, Any], count: int, seconds: float) -> dict[str, Any
 
 def holds(measured: dict[str, Any]) -> bool:
     """Whether so many conversations fit: no caller's p99 is late, and each was answered."""
-    late = max(measured["late_ms"][stream]["worst p99"] for stream in ("sound", "picture"))
-    return late <= LATE_MS and min(measured["answers"]) > 0
+    late: float = max(measured["late_ms"][stream]["worst p99"] for stream in ("sound", "picture"))
+    return late <= LATE_MS and all(answers > 0 for answers in measured["answers"])
 
 
 def memory_of_one(rounds: list[dict[str, Any]], alone_mb: float) -> float:
     """Megabytes that a conversation adds: the slope over 1, 2, ... of them; with one only, what it adds to none."""
     totals = [sum(measured["pss_mb"].values()) for measured in rounds]
     if len(totals) == 1:
-        return totals[0] - alone_mb
+        return float(totals[0] - alone_mb)
     return float(np.polyfit([measured["count"] for measured in rounds], totals, 1)[0])
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from server.cli import avatar, models
+from server.cli import avatar, bench, models
 from server.cli.cert import cert
 from server.cli.doctor import doctor
 from server.cli.render import render
@@ -27,6 +27,7 @@ app.command()(doctor)
 app.command()(cert)
 app.command()(render)
 app.add_typer(avatar.app, name="avatar", help="Create, list, check and remove personas.")
+app.add_typer(bench.app, name="bench", help="Measure this machine; results as a table and as JSON.")
 app.add_typer(models.app, name="models", help="List and fetch speech models.")
 
 
