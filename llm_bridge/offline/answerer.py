@@ -83,9 +83,7 @@ class OfflineAnswerer:
         if folder is not None:
             markdown_files(folder)
 
-    async def stream(
-        self, messages: Sequence[Message], options: ChatOptions = ChatOptions()
-    ) -> AsyncIterator[str]:
+    async def stream(self, messages: Sequence[Message], options: ChatOptions = ChatOptions()) -> AsyncIterator[str]:
         """See ``ChatModel.stream``. The answer comes sentence by sentence, in the question's language.
 
         Raises:

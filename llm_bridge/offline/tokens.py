@@ -95,7 +95,9 @@ def is_content(token: str) -> bool:
     if token.startswith("="):
         return True
     if is_han(token[0]):
-        return not any(char in _FUNCTION_HAN for char in token) if len(token) == 1 else not all(
-            char in _FUNCTION_HAN for char in token
+        return (
+            not any(char in _FUNCTION_HAN for char in token)
+            if len(token) == 1
+            else not all(char in _FUNCTION_HAN for char in token)
         )
     return token not in FUNCTION_WORDS

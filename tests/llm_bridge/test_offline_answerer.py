@@ -59,7 +59,10 @@ async def test_streams_whole_sentences(parley: OfflineAnswerer) -> None:
 async def test_owns_up_and_says_what_it_can_talk_about(parley: OfflineAnswerer) -> None:
     answers = {await ask(parley, *["Why?"] * (2 * n), "Who is the emperor of Japan?") for n in range(3)}
     assert len(answers) > 1, "the same words every time sound like a machine"
-    assert all("parley" in answer.lower() or "voices" in answer.lower() or "conversation" in answer.lower() for answer in answers)
+    assert all(
+        "parley" in answer.lower() or "voices" in answer.lower() or "conversation" in answer.lower()
+        for answer in answers
+    )
     assert "不知道" in await ask(parley, "日本天皇是谁？") or "没有" in await ask(parley, "日本天皇是谁？")
 
 

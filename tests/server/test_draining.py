@@ -39,7 +39,8 @@ async def test_an_answer_being_spoken_is_finished_and_newcomers_are_told(tmp_pat
     conversations, engines = FakeConversations(), fake_engines()
     app = create_app(Settings(data_dir=tmp_path), engines, conversations=conversations)
     async with (
-        serving(app, drain_s=30) as (server, port), connect(f"ws://127.0.0.1:{port}/v1/realtime") as silent,
+        serving(app, drain_s=30) as (server, port),
+        connect(f"ws://127.0.0.1:{port}/v1/realtime") as silent,
         connect(f"ws://127.0.0.1:{port}/v1/realtime") as speaking,
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
     ):
@@ -55,9 +56,7 @@ async def test_an_answer_being_spoken_is_finished_and_newcomers_are_told(tmp_pat
         assert farewell["error"]["retryable"] is True
         assert await close_code(silent) == 1001
         assert (await http.get("/health")).status_code == 503
-        refused = await http.post(
-            "/v1/realtime/calls", content=SDP_OFFER, headers={"Content-Type": "application/sdp"}
-        )
+        refused = await http.post("/v1/realtime/calls", content=SDP_OFFER, headers={"Content-Type": "application/sdp"})
         assert refused.status_code == 503 and int(refused.headers["retry-after"]) > 0
         assert len(app.state.parley.registry) == 1
         conversation.finish()

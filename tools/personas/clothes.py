@@ -61,7 +61,12 @@ def _body(canvas: Canvas, look: dict[str, Any]):
 def _shoulders(s: float) -> list[tuple[float, float]]:
     """The left outline from the neck over the shoulder to the picture's lower edge."""
     line = [
-        (-1.22, 3.52), (-1.9 * s, 3.86), (-3.1 * s, 4.22), (-4.05 * s, 4.56), (-4.62 * s, 5.15), (-4.86 * s, 6.0),
+        (-1.22, 3.52),
+        (-1.9 * s, 3.86),
+        (-3.1 * s, 4.22),
+        (-4.05 * s, 4.56),
+        (-4.62 * s, 5.15),
+        (-4.86 * s, 6.0),
         (-5.0 * s, 7.2),
     ]
     return [(-1.02, 3.30), *(tuple(point) for point in curve(line, 50))]
@@ -98,9 +103,7 @@ def _paint_shirt(canvas: Canvas, look: dict[str, Any], z, S) -> None:
     front = [(-1.25, 3.5), *S[1:], (0, 7.2), (0.0, vee), (-0.55, 3.95)]
     for side in (-1, 1):
         cloth(canvas, [(side * a, b) for a, b in front], shirt, z, 0.25, smoothed=False)
-    canvas.darken(
-        canvas.mask([(0.0, vee), (0.02, 5.4), (0.02, 7)], 0.02, False, True, 0.026), rgb(shirt[1]), 0.7
-    )
+    canvas.darken(canvas.mask([(0.0, vee), (0.02, 5.4), (0.02, 7)], 0.02, False, True, 0.026), rgb(shirt[1]), 0.7)
     for b in (vee + 0.55, vee + 1.45):
         canvas.cover(np.clip(1.5 - np.hypot(u - 0.08, v - b) / 0.05, 0, 1), rgb(shirt[3]) * 0.9)
         canvas.darken(
@@ -159,32 +162,40 @@ def _paint_coat(canvas: Canvas, look: dict[str, Any], z, S) -> None:
             [(side * a, b) for a, b in B],
             coat,
             z + 0.06,
-            0.5, 0.03,
+            0.5,
+            0.03,
             look.get("coat_weave", 0.016),
             smoothed=False,
         )
         lap = [
-            (1.20, 3.40), (1.52, 3.62), (2.02, 4.35), (1.80, 4.52), (2.32, 4.70), (2.0, 5.3),
-            (1.1, 6.3), (0.25, 7.2), (0.1, 7.2), (0.30, 6.3), (0.74, 5.1), (1.04, 4.2),
+            (1.20, 3.40),
+            (1.52, 3.62),
+            (2.02, 4.35),
+            (1.80, 4.52),
+            (2.32, 4.70),
+            (2.0, 5.3),
+            (1.1, 6.3),
+            (0.25, 7.2),
+            (0.1, 7.2),
+            (0.30, 6.3),
+            (0.74, 5.1),
+            (1.04, 4.2),
         ]
         cloth(
             canvas,
             [(side * a, b) for a, b in lap],
             coat,
             z + 0.12,
-            0.55, 0.035,
+            0.55,
+            0.035,
             look.get("coat_weave", 0.016),
             smoothed=False,
         )
         seam = [(3.02 * s, 4.24), (3.12 * s, 4.7), (2.98 * s, 5.3), (2.78 * s, 5.9), (2.9 * s, 6.6)]
         # sleeve seam and the notch of the collar
+        canvas.darken(canvas.mask([(side * a, b) for a, b in seam], 0.012, False, True, 0.016), rgb(coat[0]), 0.40)
         canvas.darken(
-            canvas.mask([(side * a, b) for a, b in seam], 0.012, False, True, 0.016), rgb(coat[0]), 0.40
-        )
-        canvas.darken(
-            canvas.mask(
-                [(side * 1.80, 4.52), (side * 1.4, 4.42), (side * 1.06, 4.2)], 0.008, False, False, 0.014
-            ),
+            canvas.mask([(side * 1.80, 4.52), (side * 1.4, 4.42), (side * 1.06, 4.2)], 0.008, False, False, 0.014),
             rgb(coat[0]) * 0.5,
             0.8,
         )

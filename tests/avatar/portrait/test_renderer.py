@@ -27,7 +27,9 @@ def difference(a: Frame, b: Frame) -> NDArray[np.float64]:
     return np.abs(a.astype(float) - b).mean(-1)
 
 
-def shift_of(renderer: PortraitRenderer, landmark: int, before: Frame, after: Frame, r: int = 12) -> tuple[float, float]:
+def shift_of(
+    renderer: PortraitRenderer, landmark: int, before: Frame, after: Frame, r: int = 12
+) -> tuple[float, float]:
     """How far (right, down) the picture around a landmark went."""
     x, y = (round(float(v)) for v in renderer.points[landmark, :2])
     reach = 18

@@ -36,7 +36,9 @@ def test_elsewhere_plain_lines(total: float | None, capsys: pytest.CaptureFixtur
             if total is not None and frame / 25 >= total:
                 break
     lines = capsys.readouterr().err.splitlines()
-    assert lines == ([f"Rendering: {n} of 10 s" for n in range(1, 11)] if total else ["Rendering: 60 s", "Rendering: 120 s"])
+    assert lines == (
+        [f"Rendering: {n} of 10 s" for n in range(1, 11)] if total else ["Rendering: 60 s", "Rendering: 120 s"]
+    )
     assert capsys.readouterr().out == ""
 
 
