@@ -54,7 +54,7 @@ $(VENV)/pyvenv.cfg:
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 
 $(VENV)/.base: pyproject.toml $(VENV)/pyvenv.cfg
-	@echo "Setting up $(VENV): about 200 MB are fetched, once. This takes a minute or two ..."
+	@echo "Setting up $(VENV): about 250 MB are fetched, once. This takes a minute or two ..."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null  # `uv venv` leaves pip out
 	@$(PIP) install --editable . || { \
 	  echo "The installation failed: the lines above say why. Once that is mended, the same command goes on."; exit 1; }
