@@ -186,7 +186,11 @@ def _trial(heard: NDArray[np.float64], events: list[dict[str, Any]], onset_ms: f
         None,
     )
     if cut is None or ducked_ms is None or silent_ms is None:
-        return "the avatar spoke on"
+        noticed = any(
+            event["type"] == "input_audio_buffer.speech_started" and onset_ms - 200 < event["at"] < onset_ms + WITHIN_MS
+            for event in events
+        )
+        return "the voice was noticed, but the avatar spoke on" if noticed else "the voice was not noticed"
     loud = heard[(heard[:, 1] > SILENT) & (heard[:, 0] <= silent_ms), 0]
     began_ms = loud[np.r_[0, np.flatnonzero(np.diff(loud) > 300) + 1]][-1]
     captions = [e for e in events if e["type"] == "avatar.caption" and e["item_id"] == cut["item_id"]]

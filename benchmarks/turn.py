@@ -158,15 +158,19 @@ def turns_of(run: Run, said: list[Utterance]) -> tuple[list[dict[str, Any]], lis
 
 def matches(found_ms: list[float], due_ms: list[float]) -> list[int | None]:
     """For each time that was due, by a clock that began anywhere, which of those found it is; most of them must fit."""
-    best: list[int | None] = [None] * len(due_ms)
+    best: tuple[int, float, list[int | None]] = (0, 0.0, [None] * len(due_ms))
     for zero_ms in (found - due for found in found_ms for due in due_ms):
-        fit = [
-            next((n for n, found in enumerate(found_ms) if abs(found - zero_ms - due) < NEAR_MS), None)
-            for due in due_ms
-        ]
-        if sum(n is not None for n in fit) > sum(n is not None for n in best):
-            best = fit
-    return best
+        fit: list[int | None] = []
+        off_ms = 0.0
+        for due in due_ms:
+            nearest = min(range(len(found_ms)), key=lambda n: abs(found_ms[n] - zero_ms - due))
+            error = abs(found_ms[nearest] - zero_ms - due)
+            fit.append(nearest if error < NEAR_MS else None)
+            off_ms += error if error < NEAR_MS else 0.0
+        score = sum(n is not None for n in fit)
+        if (score, -off_ms) > best[:2]:
+            best = (score, -off_ms, fit)
+    return best[2]
 
 
 def _turn(run: Run, voice: tuple[float, float]) -> dict[str, Any] | str:
