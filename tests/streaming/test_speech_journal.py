@@ -34,7 +34,10 @@ def test_utterances_follow_one_another() -> None:
     journal.speak(1, chunk(0, 10))
     journal.finish(1)
     journal.speak(2, chunk(0, 20))
-    assert [(left.utterance, left.position, left.finished) for left in journal.remainder()] == [(1, 0, True), (2, 0, False)]
+    assert [(left.utterance, left.position, left.finished) for left in journal.remainder()] == [
+        (1, 0, True),
+        (2, 0, False),
+    ]
     journal.made(1, 10, last=True)
     assert [left.utterance for left in journal.remainder()] == [2]
     assert journal.made(2, 20, last=False) == 0
