@@ -20,7 +20,7 @@ BELOW = {
     "server": {"streaming", "avatar", "llm_bridge", "web_client"},
     "benchmarks": {"server", "streaming", "avatar", "llm_bridge", "web_client"},
     "tools": {"avatar"},
-    "scripts": {"server", "streaming", "avatar", "llm_bridge"},
+    "scripts": {"server", "benchmarks"},
 }
 """Room -> rooms that it may import. Tests may import everything; nothing imports tests."""
 
