@@ -224,6 +224,9 @@ class Answerer:
         self._observe(events.ResponseDelta(response.response_id, response.item_id, delta))
 
     def _on_made(self, response: Response) -> None:
+        if response.track.words and not response.track.sound_ms and len(self._live) == 1:
+            # Nothing of it can be said aloud (an emoji): whoever reads captions shall see it all the same.
+            self.played(Played(response.utterance, 0, b"", last=True))
         if response.truncated:
             self._finish(response, "incomplete", reason="max_output_tokens")
         else:

@@ -131,6 +131,7 @@ export class DigitalHuman extends HTMLElement {
     const id = newId('item');
     this.interrupt();
     this.#send(...chatMessage(text, id));
+    this.#responding = true;  // before the server says so: a second message may follow at once
     this.#captions.typed(id, text);
     return id;
   }

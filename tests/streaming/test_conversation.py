@@ -695,6 +695,8 @@ def test_an_answer_without_a_sound_blocks_nothing() -> None:
     scene = play(Scene(), act)
     assert [event.status for event in scene.all(events.ResponseDone)] == ["completed", "completed"]
     assert {utterance for _, utterance, _ in scene.output.released} == {2}
+    assert [caption.text for caption in scene.all(events.Caption)] == ["🙂", "Welcome."]
+    assert len(scene.all(events.OutputStopped)) == 2
 
 
 def test_a_model_that_breaks_in_an_unknown_way_ends_its_response_only(caplog: pytest.LogCaptureFixture) -> None:

@@ -58,12 +58,16 @@ async def test_commands_become_events(chromium: ChromiumFactory, fake: FakeServe
     page = await ElementPage.open(await chromium(), element_page(fake))
     await page.run("element.connect()")
     call = await fake.call()
+    await page.run("element.interrupt()")  # nothing to interrupt: nothing is sent
     item_id = await page.run("element.chat('What is Parley?')")
     created = await call.event("conversation.item.create")
     assert created["item"]["id"] == item_id
     assert created["item"]["content"] == [{"type": "input_text", "text": "What is Parley?"}]
     await call.event("response.create")
     assert (await page.event("caption", role="user"))["text"] == "What is Parley?"
+    assert "response.cancel" not in [event["type"] for event in call.received]
+    await page.run("element.chat('And who made it?')")  # at once, before the first answer is known to be made
+    await call.event("response.cancel")
 
     await page.run("element.speak('Word for word.')")
     assert (await call.event("avatar.say"))["text"] == "Word for word."
@@ -72,8 +76,6 @@ async def test_commands_become_events(chromium: ChromiumFactory, fake: FakeServe
     await page.run("element.configure({speed: 1.2})")
     assert (await call.event("session.update"))["session"] == {"type": "realtime", "audio": {"output": {"speed": 1.2}}}
 
-    await page.run("element.interrupt()")  # nothing to interrupt: nothing is sent
-    assert "response.cancel" not in [event["type"] for event in call.received]
     call.send("response.created", response={"id": "resp_1"})
     call.send("avatar.state", state="speaking")
     await page.event("agentstate", state="speaking")
