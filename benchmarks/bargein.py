@@ -77,6 +77,10 @@ async def measure(recordings: Path, *, most: int, progress: Callable[[str], None
         "Coughs, knocks, backchannels and stop words are synthesized: no recordings of them were at hand. Single words "
         "are human, cut out of sentences; they ask for nothing, but are no backchannels either, so they have no goal."
     )
+    report.notes.append(
+        "The browser's own echo canceller stands between the voice and the server, as it does for visitors. While it "
+        "learns, in the first quarter of a minute in which the avatar is heard, it may cut a voice to pieces."
+    )
     report.notes += [f"Not counted: {trial['clip']}: {trial['why']}." for trial in trials if "why" in trial]
     report.data = {"interruptions": trials, "false_stops": found}
     return report

@@ -39,7 +39,12 @@ class CallersFailed(Exception):
 
 
 async def measure(
-    recordings: Path, *, minutes: float, most: int, progress: Callable[[str], None] = lambda line: None
+    recordings: Path,
+    *,
+    minutes: float,
+    most: int,
+    kills: int = KILLS,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """One caller more each time, until beats come late or there are ``most``.
 
@@ -59,7 +64,7 @@ async def measure(
                 if not holds(rounds[-1]):
                     break
             progress("a worker is killed")
-            recoveries = await _recoveries(served)
+            recoveries = await _recoveries(served, kills)
     _tell(report, rounds, alone, recoveries)
     return report
 
@@ -129,22 +134,22 @@ def memory_of_one(rounds: list[dict[str, Any]], alone_mb: float) -> float:
     return float(np.polyfit([measured["count"] for measured in rounds], totals, 1)[0])
 
 
-async def _recoveries(served: Served) -> list[float]:
+async def _recoveries(served: Served, kills: int) -> list[float]:
     """Milliseconds from a worker's death to the first picture of the next one, while it idles and speaks in turn."""
     found: list[float] = []
     async with Caller(served.url) as caller:
         await asyncio.sleep(SETTLE_S)
-        for number in range(KILLS):
+        for number in range(kills):
             if number % 2:
                 caller.send("avatar.say", text="Let us see what happens when the one who draws me is gone, shall we?")
                 await asyncio.sleep(2)
-            (worker,) = processes.workers(served.processes()[1:])
+            worker = max(processes.workers(served.processes()), key=lambda each: each.create_time())
             killed_at = time.monotonic()
             worker.kill()
             await asyncio.sleep(RECOVERY_S)
             # The next worker's first picture stands alone, and is the first to do so: nobody else asked for one.
             found.append(next((at - killed_at) * 1000 for at in [*caller.video.keyframes_at, np.inf] if at > killed_at))
-            if number + 1 < KILLS:
+            if number + 1 < kills:
                 await asyncio.sleep(BETWEEN_KILLS_S - RECOVERY_S)
         await caller.hang_up()
     return found

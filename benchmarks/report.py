@@ -39,10 +39,10 @@ class Report:
         self.rows.append((measure, value, goal))
 
     def text(self) -> str:
-        """A Markdown table, with the notes beneath."""
+        """A Markdown table, with the notes and the machine beneath."""
         lines = ["| measure | measured | goal |", "|---|---|---|"]
         lines += [f"| {measure} | {value} | {goal} |" for measure, value, goal in self.rows]
-        return "\n".join([*lines, *(f"\n{note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"\n{note}" for note in (*self.notes, machine_line(machine())))])
 
     def write(self, folder: Path) -> Path:
         """``folder/NAME.json``."""
@@ -74,6 +74,14 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
     }
+
+
+def machine_line(told: Mapping[str, Any]) -> str:
+    packages = ", ".join(f"{name} {number}" for name, number in told["packages"].items())
+    return (
+        f"Measured on {told['processor']}, {told['cores']} cores, {told['memory_gib']} GiB, {told['system']}, "
+        f"Python {told['python']}, {packages}; load average {told['load_1min']} at the end."
+    )
 
 
 def _processor() -> str:

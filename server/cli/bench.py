@@ -126,12 +126,24 @@ def _run(measure: Callable[[Callable[[str], None]], Coroutine[Any, Any, Report]]
     def tell(line: str) -> None:
         print(f"{line} ...", file=sys.stderr, flush=True)
 
+    expected: tuple[type[Exception], ...] = (
+        AvatarError, CallersFailed, ChromiumMissing, NoRecordings, NothingCame, OSError, ServerFailed, *_browser_errors(),
+    )  # fmt: skip
     try:
         report = asyncio.run(measure(tell))
         path = report.write(out)
-    except (AvatarError, CallersFailed, ChromiumMissing, NoRecordings, NothingCame, OSError, ServerFailed) as error:
+    except expected as error:
         typer.echo(f"parley: {error}", err=True)
         raise typer.Exit(ExitCode.FAILED) from None
     typer.echo(path.read_text(encoding="utf-8").rstrip() if as_json else report.text())
     if not as_json:
         typer.echo(f"\nwrote {path}", err=True)
+
+
+def _browser_errors() -> tuple[type[Exception], ...]:
+    """What a page that hangs or crashes raises; none where there is no playwright to raise it."""
+    try:
+        from playwright.async_api import Error
+    except ImportError:
+        return ()
+    return (Error,)

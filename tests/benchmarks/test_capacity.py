@@ -98,10 +98,10 @@ def test_a_voice_of_six_seconds(shared: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_a_short_run(shared: Path) -> None:
-    """A real server, one caller for twelve seconds, and three killed workers: every part is found and counted."""
-    report = await measure(shared / "samples" / "speech", minutes=0.2, most=1)
+    """A real server, one caller for twelve seconds, and a killed worker: every part is found and counted."""
+    report = await measure(shared / "samples" / "speech", minutes=0.2, most=1, kills=1)
     (one,) = report.data["rounds"]
     assert {processes.GATEWAY, processes.WORKER, processes.HEARING} <= set(one["cpu_s_a_second"])
     assert 0.02 < sum(one["cpu_s_a_second"].values()) < 2
     assert one["pictures_a_second"] > 15 and one["speaking"] > 0.1 and not one["errors"]
-    assert len(report.data["recoveries_ms"]) == 3 and np.isfinite(report.data["recoveries_ms"]).all()
+    assert len(report.data["recoveries_ms"]) == 1 and np.isfinite(report.data["recoveries_ms"]).all()
