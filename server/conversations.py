@@ -159,4 +159,4 @@ def peer_settings(settings: Settings) -> PeerSettings:
         credential = section.turn_credential.get_secret_value() if section.turn_credential else None
         servers.append(RTCIceServer(urls=section.turn_url, username=section.turn_username, credential=credential))
     ports = UdpPorts(section.udp_port_min, section.udp_port_max, section.public_ip)
-    return PeerSettings(udp_ports=ports, ice_servers=tuple(servers))
+    return PeerSettings(udp_ports=ports, ice_servers=tuple(servers), codec=settings.avatar.codec)

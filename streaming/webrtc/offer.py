@@ -21,7 +21,7 @@ MAX_LINES = 1500
 MAX_MEDIA = 8
 MAX_CANDIDATES = 64
 CODECS = ("VP8", "H264")
-"""In order of preference: VP8 costs less CPU and every browser has it."""
+"""In order of preference unless told otherwise: VP8 costs less CPU and every browser has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Offer:
         hears: the client sends sound.
         plays: the client receives sound.
         video: index of the m-line on which to send the picture; None where the client wants none.
-        codec: of the picture, "VP8" or "H264"; "VP8" where there is none.
+        codec: of the picture, "VP8" or "H264"; the preferred one where there is none.
         mdns_candidates: candidates whose address is hidden behind a ".local" name (Chromium without microphone
             permission); resolving one may take a second or fail.
     """
@@ -48,8 +48,11 @@ class Offer:
     mdns_candidates: tuple[RTCIceCandidate, ...]
 
 
-def read_offer(sdp: str) -> Offer:
+def read_offer(sdp: str, codec: str = CODECS[0]) -> Offer:
     """Check an offer.
+
+    Args:
+        codec: of ``CODECS``; the picture's where the client takes it, else the other one is.
 
     Raises:
         NegotiationFailed: it cannot be answered; the message says why.
@@ -61,14 +64,14 @@ def read_offer(sdp: str) -> Offer:
     if not sdp.startswith("v=0"):
         raise NegotiationFailed("This is no SDP offer: it does not begin with 'v=0'.")
     try:
-        return _read(SessionDescription.parse(sdp))
+        return _read(SessionDescription.parse(sdp), codec)
     except NegotiationFailed:
         raise
     except Exception as error:  # aiortc's parser has no error of its own: it asserts, indexes and converts
         raise NegotiationFailed(f"The SDP offer is malformed ({type(error).__name__}: {error}).") from error
 
 
-def _read(description: SessionDescription) -> Offer:
+def _read(description: SessionDescription, preferred: str) -> Offer:
     media = description.media
     if not 1 <= len(media) <= MAX_MEDIA:
         raise NegotiationFailed(f"The SDP offer has {len(media)} media sections; 1 to {MAX_MEDIA} are read.")
@@ -77,7 +80,8 @@ def _read(description: SessionDescription) -> Offer:
     if audio is None:
         raise NegotiationFailed("The SDP offer has no audio section; a conversation needs one.")
     video: int | None = None
-    codec = CODECS[0]
+    codec = preferred
+    wanted = sorted(CODECS, key=lambda name: name != preferred)
     description.host = None
     for index, section in enumerate(media):
         section.host = section.rtcp_host = None  # candidates tell the address; this one may be a hidden name
@@ -86,7 +90,7 @@ def _read(description: SessionDescription) -> Offer:
             if not _restrict(section, "OPUS"):
                 raise _refuse(section, "Opus")
         elif section.kind == "video":
-            chosen = next((name for name in CODECS if _restrict(section, name)), None)
+            chosen = next((name for name in wanted if _restrict(section, name)), None)
             if chosen is None:
                 raise _refuse(section, "VP8, nor H.264 baseline in packetization mode 1")
             if video is None and _receives(section):

@@ -42,10 +42,12 @@ class PeerSettings:
         udp_ports: where to listen.
         ice_servers: STUN and TURN servers (aiortc uses the first of each); none by default, since a server
             that clients can reach needs none.
+        codec: of the picture where the client takes it, "VP8" or "H264".
     """
 
     udp_ports: UdpPorts = field(default_factory=UdpPorts)
     ice_servers: tuple[RTCIceServer, ...] = ()
+    codec: str = "VP8"
 
 
 class Peer:
@@ -76,7 +78,6 @@ class Peer:
     ) -> None:
         self.audio = PacketTrack("audio")
         self.video: PacketTrack | None = None
-        self.codec = "VP8"
         self.on_keyframe_request: Callable[[], None] = lambda: None
         self.on_bitrate: Callable[[int], None] = lambda bitrate_bps: None
         self.last_received_s = asyncio.get_running_loop().time()
@@ -84,6 +85,7 @@ class Peer:
         self._on_message = on_message
         self._on_closed = on_closed
         self._settings = settings or PeerSettings()
+        self.codec = self._settings.codec
         self._channel = EventChannel(on_open, lambda: self._end("the client does not read its events"))
         self._connection: RTCPeerConnection | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -111,7 +113,7 @@ class Peer:
         Raises:
             NegotiationFailed: the offer cannot be answered; the message says why.
         """
-        offer = read_offer(offer_sdp)
+        offer = read_offer(offer_sdp, self._settings.codec)
         self._connection = connection = RTCPeerConnection(RTCConfiguration(iceServers=list(self._settings.ice_servers)))
         connection.on("connectionstatechange", self._state_changed)
         connection.on("datachannel", self._channel_opened)

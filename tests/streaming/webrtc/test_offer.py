@@ -102,6 +102,11 @@ def test_a_direction_that_is_not_given_is_both() -> None:
     assert read.hears and read.plays
 
 
+def test_a_preferred_codec_where_the_client_takes_it() -> None:
+    assert read_offer(CHROMIUM, "H264").codec == "H264"
+    assert read_offer(offer(video=VIDEO.replace("H264", "AV1")), "H264").codec == "VP8"
+
+
 def test_h264_in_the_form_that_we_can_send() -> None:
     read = read_offer(offer(video=VIDEO.replace("VP8", "AV1")))
     assert read.codec == "H264"
