@@ -18,7 +18,7 @@ from streaming import events
 LATENCY_BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.4, 2.0, 3.0, 5.0, 10.0)
 """Fine around the targets of a turn: 0.5, 0.8 and 1.4 s."""
 
-STAGES = ("endpointing", "transcription", "thinking", "synthesis", "rendering", "release")
+STAGES = ("endpointing", "transcription", "thinking", "synthesis", "rendering")
 
 
 class Metrics:

@@ -207,8 +207,8 @@ class TurnLatency:
 
     Attributes:
         stages: in order: "endpointing" (last voice to end of turn), "transcription", "thinking" (to the
-            first speakable clause), "synthesis" (to its first sound), "rendering" (to the first beat),
-            "release" (beat to the wire). Stages that ran speculatively count only what remained.
+            first speakable clause), "synthesis" (to its first sound), "rendering" (to the first beat on the
+            wire). Stages that ran speculatively count only what remained.
         total_ms: last voice to first beat sent.
     """
 

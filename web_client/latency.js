@@ -9,7 +9,7 @@
  */
 
 /** The server's stages in the order in which they happen; others are kept behind them. */
-const ORDER = ['endpointing', 'transcription', 'thinking', 'synthesis', 'rendering', 'release', 'display'];
+const ORDER = ['endpointing', 'transcription', 'thinking', 'synthesis', 'rendering', 'display'];
 
 /** Turns kept for the median. */
 const KEPT = 50;

@@ -95,7 +95,7 @@ class AvatarLatency(Extension):
     """Server event: where the time between the user's last sound and the avatar's first went.
 
     Attributes:
-        stages: milliseconds by stage, in order: endpointing, transcription, thinking, synthesis, rendering, release.
+        stages: milliseconds by stage, in order: endpointing, transcription, thinking, synthesis, rendering.
         total_ms: last voice to first beat sent.
     """
 

@@ -34,7 +34,7 @@ async def test_choosing_somebody_and_asking_a_suggested_question(chromium: Chrom
     assert [await line.get_attribute("class") for line in await lines.all()] == ["user", "assistant"]
     assert "A <b>face</b>." in await lines.last.inner_text()
 
-    stages = {"endpointing": 230, "transcription": 90, "thinking": 40, "synthesis": 120, "rendering": 90, "release": 20}
+    stages = {"endpointing": 230, "transcription": 90, "thinking": 40, "synthesis": 120, "rendering": 110}
     call.send("avatar.latency", response_id="r", stages=stages, total_ms=590)
     await page.page.locator("#latency-total").get_by_text("0.59 s").wait_for()
     assert "Turn end 230 ms" in (await page.page.locator("#latency-stages").inner_text()).replace("\n", " ")

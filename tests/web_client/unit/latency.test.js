@@ -33,5 +33,5 @@ test('what cannot be read is left out', () => {
   assert.equal(turns.report(report('r', 'soon')), null);
   assert.equal(turns.report(report('r', 100, null)), null);
   assert.equal(turns.report(report('typed', 0, {})), null);
-  assert.deepEqual(turns.report(report('r', 100, { thinking: 'x', release: -1 }))?.stages, [{ name: 'release', ms: 0 }]);
+  assert.deepEqual(turns.report(report('r', 100, { thinking: 'x', rendering: -1 }))?.stages, [{ name: 'rendering', ms: 0 }]);
 });
