@@ -55,6 +55,9 @@ def test_named_file(clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[server]\ntrusted_proxies = ['nonsense']\n", ["trusted_proxies", "nonsense"]),
         ("[webrtc]\nudp_port_min = 5000\n", ["udp_port_max"]),
         ("[webrtc]\nudp_port_min = 5000\nudp_port_max = 4000\n", ["udp_port_max"]),
+        ("[webrtc]\npublic_ip = 'avatar.example'\n", ["public_ip", "avatar.example"]),
+        ("[webrtc]\nstun_url = 'stun.example:3478'\n", ["stun_url", "stun:stun.example:3478"]),
+        ("[webrtc]\nturn_url = 'turn://turn.example'\n", ["turn_url", "turn:turn.example:3478"]),
     ],
 )
 def test_mistakes_are_named(clean: Path, text: str, words: list[str]) -> None:
@@ -98,3 +101,11 @@ def test_the_page_tells_every_key() -> None:
     from scripts.configuration_docs import PAGE, page
 
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_addresses_of_the_media_path(clean: Path) -> None:
+    (clean / "parley.toml").write_text(
+        "[webrtc]\npublic_ip = '2001:db8::1'\nstun_url = 'stun:stun.example'\n"
+        "turn_url = 'turns:turn.example:443?transport=tcp'\n"
+    )
+    assert load_settings().webrtc.public_ip == "2001:db8::1"
