@@ -130,3 +130,12 @@ def microphone_wav(source: Path, target: Path, *, before_s: float = 0.0, after_s
     """
     before, after = (np.zeros(round(seconds * RATE_HZ), np.int16) for seconds in (before_s, after_s))
     return write_wav(target, np.concatenate([before, read_sound(source), after]))
+
+
+def browser_errors() -> tuple[type[Exception], ...]:
+    """What a page that hangs or crashes raises; none where there is no playwright to raise it."""
+    try:
+        from playwright.async_api import Error
+    except ImportError:
+        return ()
+    return (Error,)

@@ -118,7 +118,7 @@ def _recordings(given: Path | None) -> Path:
 def _run(measure: Callable[[Callable[[str], None]], Coroutine[Any, Any, Report]], out: Path, as_json: bool) -> None:
     from avatar.errors import AvatarError
     from benchmarks.capacity import CallersFailed
-    from benchmarks.chromium import ChromiumMissing
+    from benchmarks.chromium import ChromiumMissing, browser_errors
     from benchmarks.recordings import NoRecordings
     from benchmarks.served import ServerFailed
     from benchmarks.visitor import NothingCame
@@ -127,7 +127,7 @@ def _run(measure: Callable[[Callable[[str], None]], Coroutine[Any, Any, Report]]
         print(f"{line} ...", file=sys.stderr, flush=True)
 
     expected: tuple[type[Exception], ...] = (
-        AvatarError, CallersFailed, ChromiumMissing, NoRecordings, NothingCame, OSError, ServerFailed, *_browser_errors(),
+        AvatarError, CallersFailed, ChromiumMissing, NoRecordings, NothingCame, OSError, ServerFailed, *browser_errors(),
     )  # fmt: skip
     try:
         report = asyncio.run(measure(tell))
@@ -138,12 +138,3 @@ def _run(measure: Callable[[Callable[[str], None]], Coroutine[Any, Any, Report]]
     typer.echo(path.read_text(encoding="utf-8").rstrip() if as_json else report.text())
     if not as_json:
         typer.echo(f"\nwrote {path}", err=True)
-
-
-def _browser_errors() -> tuple[type[Exception], ...]:
-    """What a page that hangs or crashes raises; none where there is no playwright to raise it."""
-    try:
-        from playwright.async_api import Error
-    except ImportError:
-        return ()
-    return (Error,)
