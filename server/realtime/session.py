@@ -40,6 +40,7 @@ BYTES_PER_SECOND = 1024 * 1024
 """Event bytes a second on average: sound at sixteen times real time, in base64."""
 
 BURST_BYTES = 16 * 1024 * 1024
+"""Also the most that may wait: four of the longest events."""
 
 MAX_REFUSALS = 100
 """Refused events in a row: a client that only errs is broken or hostile."""
@@ -120,6 +121,8 @@ class RealtimeSession:
         self._event_bucket = TokenBucket(limits.events_per_second, limits.events_per_second * 5)
         self._byte_bucket = TokenBucket(BYTES_PER_SECOND, BURST_BYTES)
         self._inbox: asyncio.Queue[str | bytes] = asyncio.Queue(INBOX_EVENTS)
+        self._inbox_bytes = 0
+        self._inbox_moved = asyncio.Event()
         self._ended = asyncio.Event()
         self._closed = asyncio.Event()
         self._conversation: Conversation | None = None
@@ -156,16 +159,20 @@ class RealtimeSession:
 
     def receive(self, text: str | bytes) -> bool:
         """Take a client event, at once. False when too many wait: the session ends for that."""
-        try:
-            self._inbox.put_nowait(text)
-        except asyncio.QueueFull:
+        if self._inbox_full():
             self.end(FLOOD)
             return False
+        self._put(text)
         return True
 
     async def receive_patiently(self, text: str | bytes) -> None:
-        """Take a client event; waits while too many do, so that the transport's own flow control holds the client."""
-        await self._inbox.put(text)
+        """Take a client event; waits while too many do, so that the transport's own flow control holds the client.
+        Without effect once the session ends."""
+        while self._inbox_full() and self.ending is None:
+            self._inbox_moved.clear()
+            await self._inbox_moved.wait()
+        if self.ending is None:
+            self._put(text)
 
     async def run(self) -> Ending:
         """Carry events out until the session ends; returns why, after everything is closed."""
@@ -196,6 +203,7 @@ class RealtimeSession:
         if self.ending is None:
             self.ending = ending
             self._ended.set()
+            self._inbox_moved.set()
 
     async def closed(self) -> None:
         """Wait until ``run`` is over."""
@@ -248,7 +256,17 @@ class RealtimeSession:
 
     async def _consume(self) -> None:
         while True:
-            await self._handle(await self._inbox.get())
+            text = await self._inbox.get()
+            self._inbox_bytes -= len(text)
+            self._inbox_moved.set()
+            await self._handle(text)
+
+    def _put(self, text: str | bytes) -> None:
+        self._inbox.put_nowait(text)
+        self._inbox_bytes += len(text)
+
+    def _inbox_full(self) -> bool:
+        return self._inbox.full() or self._inbox_bytes >= BURST_BYTES
 
     async def _handle(self, text: str | bytes) -> None:
         for bucket, amount in ((self._event_bucket, 1), (self._byte_bucket, min(len(text), BURST_BYTES))):

@@ -12,7 +12,8 @@ from server.errors import BadRequest, ProtocolError, ServerError, Unavailable
 from server.realtime.ids import new_id
 from server.realtime.lifetime import TRANSPORT_LOST, Ending
 from server.realtime.outbound import error_event
-from server.realtime.session import encode_event
+from server.realtime.session import RealtimeSession, encode_event
+from server.realtime.session_config import SessionConfig
 from server.realtime.websocket import WebSocketTransport, read_events
 from server.routes.calls import configure
 from server.security.access import SUBPROTOCOL
@@ -45,19 +46,14 @@ async def realtime(websocket: WebSocket) -> None:
             if principal.secret is not None:
                 state.access.secrets.reserve(principal.secret)
                 state.access.secrets.use(principal.secret, call_id)
-            offered = websocket.scope.get("subprotocols", ())
-            await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
-            transport = WebSocketTransport(websocket)
             try:
-                session = await begin_websocket(state, call_id, config, transport)
-            except Unavailable as error:
-                state.access.secrets.forget_call(call_id)
-                await _apologise(state, transport, error)
-                return
+                session = await _begin(state, call_id, config, websocket)
             except BaseException:
                 state.access.secrets.forget_call(call_id)
-                await transport.close(Ending("server_error", close_code=1011))
                 raise
+            if session is None:
+                state.access.secrets.forget_call(call_id)
+                return
             take()
         try:
             await read_events(websocket, session)
@@ -66,6 +62,23 @@ async def realtime(websocket: WebSocket) -> None:
             await session.closed()
     except (ServerError, ProtocolError) as error:
         await _deny(state, websocket, error)
+
+
+async def _begin(
+    state: ServerState, call_id: str, config: SessionConfig, websocket: WebSocket
+) -> RealtimeSession | None:
+    """Accept and begin; None where the client was told that it cannot be."""
+    offered = websocket.scope.get("subprotocols", ())
+    await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    transport = WebSocketTransport(websocket)
+    try:
+        return await begin_websocket(state, call_id, config, transport)
+    except Unavailable as error:
+        await _apologise(state, transport, error)
+        return None
+    except BaseException:
+        await transport.close(Ending("server_error", close_code=1011))
+        raise
 
 
 async def _deny(state: ServerState, websocket: WebSocket, error: ServerError | ProtocolError) -> None:

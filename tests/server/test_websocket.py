@@ -327,6 +327,24 @@ def test_browsers_hand_the_key_over_as_a_subprotocol(serve: Serve) -> None:
     assert denied(site) == (401, "invalid_api_key")
 
 
+def test_a_client_that_is_gone_before_the_handshake_leaves_no_secret(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = serve(api_key=KEY)
+    headers = {"Authorization": f"Bearer {KEY}"}
+    value = site.client.post("/v1/realtime/client_secrets", headers=headers).json()["value"]
+
+    async def gone(*_: Any, **__: Any) -> None:
+        raise WebSocketDisconnect(1006)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("starlette.websockets.WebSocket.accept", gone)
+        with pytest.raises(WebSocketDisconnect), site.connect(headers={"Authorization": f"Bearer {value}"}):
+            pass
+    assert site.state.access.secrets.find(value) is None
+    assert len(site.state.registry) == 0
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = 1000.0

@@ -1,0 +1,64 @@
+"""What waits to be carried out is bounded, and nobody waits for a session that is over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from server.metrics import Metrics
+from server.realtime import session as module
+from server.realtime.lifetime import FLOOD, HUNG_UP, Ending
+from server.realtime.session import RealtimeSession, SessionLimits
+from server.realtime.session_config import SessionConfig, SessionDefaults
+from tests.server.fakes import FakeConversation, FakeEngine
+
+PING = '{"type":"avatar.ping"}'
+
+
+class Silent:
+    has_track = False
+
+    def send(self, text: str) -> None: ...
+
+    async def close(self, ending: Ending) -> None: ...
+
+
+def make_session() -> RealtimeSession:
+    config = SessionConfig.initial(SessionDefaults())
+    session = RealtimeSession(
+        Silent(), config, transcriber=cast(Any, FakeEngine()), metrics=Metrics(), limits=SessionLimits(watch_s=60)
+    )
+    session.attach(cast(Any, FakeConversation(config.settings(), session.observe, sound=False)))
+    return session
+
+
+async def test_bytes_that_wait_are_bounded() -> None:
+    session = make_session()
+    piece = "x" * (4 * 1024 * 1024)
+    taken = [session.receive(piece) for _ in range(5)]
+    assert taken == [True, True, True, True, False]
+    assert session.ending is FLOOD
+
+
+async def test_a_reader_waits_for_room_and_goes_on() -> None:
+    session = make_session()
+    for _ in range(module.INBOX_EVENTS):
+        await session.receive_patiently(PING)
+    waiting = asyncio.create_task(session.receive_patiently(PING))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    running = asyncio.create_task(session.run())
+    await asyncio.wait_for(waiting, 5)
+    session.end(HUNG_UP)
+    await running
+
+
+async def test_a_reader_does_not_wait_for_a_session_that_ended() -> None:
+    session = make_session()
+    for _ in range(module.INBOX_EVENTS):
+        await session.receive_patiently(PING)
+    waiting = asyncio.create_task(session.receive_patiently(PING))
+    await asyncio.sleep(0)
+    session.end(HUNG_UP)
+    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(session.receive_patiently(PING), 5)
