@@ -17,12 +17,16 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streaming.hearing.segment import RATE_HZ, Heard
+from streaming.hearing.sphinx_dictionary import heard_words
 
 HELD_SAMPLES = RATE_HZ
 """Held back before decoding starts, unless the text is wanted sooner. 0.6 s loses words; 2 s wins none, and makes short
@@ -60,17 +64,17 @@ class SphinxEngine:
         self._free: list[Any] = []
         self._holders: list[SphinxSegment] = []
         self._front_end: Any = None
+        self._words = b""
 
     def load(self) -> None:
         # start_stream() is called deprecated, but nothing else makes a decoder forget another user's noise.
         warnings.filterwarnings("ignore", message="start_stream", category=DeprecationWarning)
-        from pocketsphinx import Decoder
+        from pocketsphinx import Decoder, get_model_path
 
+        self._words = heard_words(Path(get_model_path("en-us/cmudict-en-us.dict")))
         # For the mean alone: the smallest decoder there can be, with one word to listen for and no search.
-        with tempfile.NamedTemporaryFile("w", suffix=".dict") as words:
-            words.write("a AH\n")
-            words.flush()
-            self._front_end = Decoder(loglevel="FATAL", lm=None, keyphrase="a", dict=words.name)
+        with _dictionary(b"a AH\n") as one_word:
+            self._front_end = Decoder(loglevel="FATAL", lm=None, keyphrase="a", dict=one_word)
         self._free.append(self._make())
 
     def open(self, language: str | None) -> SphinxSegment:
@@ -80,7 +84,8 @@ class SphinxEngine:
         from pocketsphinx import Decoder
 
         self._made += 1
-        return Decoder(loglevel="FATAL", fwdflat=False, bestpath=True, maxhmmpf=_STATES_MAX)
+        with _dictionary(self._words) as words:  # read while the decoder is made, and not again
+            return Decoder(loglevel="FATAL", fwdflat=False, bestpath=True, maxhmmpf=_STATES_MAX, dict=words)
 
     def take(self, segment: SphinxSegment, *, urgent: bool) -> Any | None:
         """A decoder for one piece; None while all are in use by others."""
@@ -270,3 +275,12 @@ def _rms(sound: NDArray[np.int16]) -> float:
 
 def _joined(texts: list[str]) -> str:
     return " ".join(text for text in texts if text)
+
+
+@contextmanager
+def _dictionary(text: bytes) -> Iterator[str]:
+    """The name of a file with these words, for as long as it takes to read it."""
+    with tempfile.NamedTemporaryFile(suffix=".dict") as file:
+        file.write(text)
+        file.flush()
+        yield file.name

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streaming.hearing import sphinx_engine
+from streaming.hearing import sphinx_dictionary, sphinx_engine
 from streaming.hearing.sphinx_engine import AGAIN_SAMPLES, SphinxEngine, SphinxSegment
 from tests.streaming.hearing.conftest import noise
 
@@ -55,6 +57,21 @@ def transcribe(engine: SphinxEngine, sound: NDArray[np.int16]) -> str:
     text = finish(segment)
     segment.close()
     return text
+
+
+def test_some_words_are_never_heard(engine: SphinxEngine, tmp_path: Path) -> None:
+    """A kiosk's recognizer must not make them up; their harmless neighbours stay."""
+    decoder = engine.take(segment := engine.open("en"), urgent=True)
+    assert decoder is not None
+    for word in sphinx_dictionary.NEVER_HEARD:
+        assert decoder.lookup_word(word) is None, word
+    for word in ("assess", "prickly", "pussycat", "class", "museum"):
+        assert decoder.lookup_word(word) is not None, word
+    segment.close()
+    engine.put_back(segment, decoder)
+    file = tmp_path / "some.dict"
+    file.write_bytes(b"hello HH AH L OW\nshit SH IH T\nshit(2) SH IY T\nshitake SH IH T AA K EY\n")
+    assert sphinx_dictionary.heard_words(file) == b"hello HH AH L OW\nshitake SH IH T AA K EY\n"
 
 
 def test_at_least_half_of_the_words(
