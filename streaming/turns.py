@@ -44,9 +44,12 @@ EAGERNESS = {"low": 1.6, "medium": 1.0, "auto": 1.0, "high": 0.7}
 MIN_VOICE_MS = 128
 """A segment with less voice than this in all was a click or a breath."""
 
-CONFIRM_VOICE_MS = 576
-"""Voice over the avatar's that is longer than this takes the floor; backchannels and coughs last 200-500 ms,
-and an interrupted avatar shall be silent within 800 ms, of which network and playing take some 150."""
+CONFIRM_VOICE_MS = 544
+"""A voice over the avatar's that goes on this long takes the floor: backchannels and coughs last 200-500 ms, and an
+interrupted avatar shall be silent within 800 ms, of which noticing, network and playing take some 200."""
+
+CONFIRM_SHARE = 0.6
+"""Of that time, at least this much must be voiced: speech has stops and breaths in it, a row of knocks is mostly pauses."""
 
 CONFIRM_WAIT_MS = 704
 """How long the avatar stays ducked after a short sound, waiting for its transcript."""
@@ -228,7 +231,8 @@ class TurnTaker:
         self._voice_end_ms = self._now_ms
         self._asked = False
         self._text = None
-        if self._ducked and self._voice_ms >= CONFIRM_VOICE_MS:
+        lasted_ms = self._now_ms - self._segment_start_ms
+        if self._ducked and lasted_ms >= CONFIRM_VOICE_MS and self._voice_ms >= CONFIRM_SHARE * lasted_ms:
             effects += self._stop_avatar()
         return effects
 

@@ -153,6 +153,20 @@ def test_voice_over_the_avatar_ducks_then_stops() -> None:
     assert scene.at(StopSpeaking) - 992 <= CONFIRM_VOICE_MS + 32
 
 
+def test_the_gaps_of_speech_do_not_delay_its_taking_the_floor() -> None:
+    scene = Scene().playing().silence(992)
+    for _ in range(4):
+        scene.voice(128).silence(64)
+    assert scene.at(StopSpeaking) - 992 <= CONFIRM_VOICE_MS + 96
+
+
+def test_a_row_of_knocks_does_not_take_the_floor() -> None:
+    scene = Scene().playing().voice(96)
+    for _ in range(8):
+        scene.silence(64).voice(32)
+    assert StopSpeaking not in scene.kinds()
+
+
 def test_no_interruption_where_it_is_not_wanted() -> None:
     detection = replace(TurnDetection(), interrupt_response=False)
     assert Scene(detection).playing().voice(2000).kinds() == [SpeechBegan]
