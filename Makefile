@@ -1,5 +1,5 @@
 # The two commands of the README: `make serve` and `make test`. Everything is set up in .venv; nothing needs root.
-PYTHON ?= $(or $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(call new_enough,$(name)))),python3)
+PYTHON ?= $(or $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(call new_enough,$(name)))),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
