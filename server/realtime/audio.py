@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from server.errors import ProtocolError
 from server.realtime.session_config import AudioFormat
+from streaming.hearing.segment import RATE_HZ as HEARING_RATE_HZ
+from streaming.sound import PROTOCOL_RATE_HZ
 
-HEARING_RATE_HZ = 16_000
-PROTOCOL_RATE_HZ = 24_000
 G711_RATE_HZ = 8_000
 
 _CODECS = {"audio/pcmu": "pcm_mulaw", "audio/pcma": "pcm_alaw"}

@@ -9,7 +9,8 @@ import numpy as np
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
-from streaming.encoding.video import FRAME_RATE_HZ, EncodedPicture, to_i420
+from avatar.speech import FRAME_RATE_HZ
+from streaming.encoding.video import EncodedPicture, to_i420
 
 TIME_BASE = Fraction(1, FRAME_RATE_HZ)
 LONG_GOP = 100 * FRAME_RATE_HZ * 60

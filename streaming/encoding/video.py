@@ -9,8 +9,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-FRAME_RATE_HZ = 25
-
 
 @dataclass(frozen=True, slots=True)
 class EncodedPicture:

@@ -6,10 +6,8 @@ import asyncio
 import itertools
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -19,10 +17,10 @@ from numpy.typing import NDArray
 from streaming.errors import EngineUnavailable, TranscriptionFailed
 from streaming.hearing.segment import RATE_HZ, check_sound
 from streaming.hearing.transcriber import Transcript, TranscriptionStream
+from streaming.helper_process import helper_environment
 
 log = logging.getLogger(__name__)
 
-_ROOT = Path(__file__).resolve().parents[2]
 _UNSENT_MAX_BYTES = 8 * 2**20
 """Two minutes of two users' sound: a helper that is this far behind does not come back."""
 _STOP_S = 1.0
@@ -87,12 +85,11 @@ class HelperProcess:
 
     async def _run(self) -> None:
         try:
-            path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
             self._process = process = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE"},
+                env=helper_environment(OMP_WAIT_POLICY="PASSIVE"),
                 start_new_session=True,  # Ctrl-C is for the server, which ends this process in its own time
             )
         except OSError as error:

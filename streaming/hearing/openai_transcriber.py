@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.errors import TranscriptionFailed
-from streaming.hearing.segment import RATE_HZ, check_sound
+from streaming.hearing.segment import RATE_HZ, check_sound, joined
 from streaming.hearing.transcriber import Transcript, TranscriptionStream
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class _Stream(TranscriptionStream):
         finally:
             self._running.discard(asked)
             await _end(asked)
-        text = " ".join(text for text in texts if text)
+        text = joined(texts)
         return Transcript(text, self._language or _UNDETERMINED, 1000 * covered / RATE_HZ)
 
     async def close(self) -> None:
@@ -238,7 +238,7 @@ class _Stream(TranscriptionStream):
         """Parts that are known will not change any more."""
         known = itertools.takewhile(lambda text: text is not None, (part.known for part in self._parts))
         if self._on_partial is not None and not self._closed:
-            self._on_partial(" ".join(text for text in known if text))
+            self._on_partial(joined(text for text in known if text))
 
     async def _request(self, pcm16k: NDArray[np.int16]) -> str:
         if len(pcm16k) < _LEAST_SAMPLES:

@@ -6,6 +6,7 @@ long speech cannot keep another user waiting.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,11 @@ def check_sound(pcm16k: NDArray[np.int16]) -> None:
     """Raises ValueError unless this is one-dimensional int16."""
     if pcm16k.dtype != np.int16 or pcm16k.ndim != 1:
         raise ValueError(f"sound must be one-dimensional int16, not {pcm16k.dtype} of shape {pcm16k.shape}")
+
+
+def joined(texts: Iterable[str]) -> str:
+    """The text of a speech from the texts of its pieces."""
+    return " ".join(text for text in texts if text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.hearing.segment import RATE_HZ, Heard
+from streaming.hearing.segment import RATE_HZ, Heard, joined
 from streaming.hearing.sphinx_dictionary import heard_words
 
 HELD_SAMPLES = RATE_HZ
@@ -178,10 +178,10 @@ class SphinxSegment:
     def finish(self) -> Heard:
         if self._ended is None:
             self._ended = self._end() if self._decoder is not None else ""
-        return Heard(_joined([*self._settled, self._ended]), "en", self._covered - self._waiting_samples)
+        return Heard(joined([*self._settled, self._ended]), "en", self._covered - self._waiting_samples)
 
     def settled(self) -> str:
-        return _joined(self._settled)
+        return joined(self._settled)
 
     def yield_decoder(self) -> None:
         """Another user needs it more: this piece ends here, its text stays."""
@@ -271,10 +271,6 @@ def _numbers(text: str) -> NDArray[np.float64]:
 
 def _rms(sound: NDArray[np.int16]) -> float:
     return float(np.sqrt(np.mean(np.square(sound.astype(np.float64))))) if len(sound) else 0.0
-
-
-def _joined(texts: list[str]) -> str:
-    return " ".join(text for text in texts if text)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streaming.errors import EngineUnavailable
 from streaming.hearing.agreement import LocalAgreement
-from streaming.hearing.segment import RATE_HZ, Heard
+from streaming.hearing.segment import RATE_HZ, Heard, joined
 
 _PARTIAL_SAMPLES = RATE_HZ
 """New sound that makes a partial transcript worth its cost."""
@@ -149,10 +149,10 @@ class WhisperSegment:
 
     def finish(self) -> Heard:
         text = self._agreement.finish(_text(self._decode())) if len(self._sound) >= _LEAST_SAMPLES else ""
-        return Heard(_joined([*self._told, text]), self._language or "en", self._covered)
+        return Heard(joined([*self._told, text]), self._language or "en", self._covered)
 
     def settled(self) -> str:
-        return _joined([*self._told, self._agreement.settled])
+        return joined([*self._told, self._agreement.settled])
 
     def close(self) -> None:
         self._sound = self._sound[:0]
@@ -190,7 +190,3 @@ def _text(segments: list[Any]) -> str:
 
 def _floats(pcm16k: NDArray[np.int16]) -> NDArray[np.float32]:
     return pcm16k.astype(np.float32) / 32768.0
-
-
-def _joined(texts: list[str]) -> str:
-    return " ".join(text for text in texts if text)

@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
-import os
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -20,6 +18,7 @@ import numpy as np
 from avatar.speech import SPEECH_RATE_HZ, Phoneme, SpeechChunk
 from llm_bridge.languages import primary
 from streaming.errors import EngineUnavailable, SynthesisFailed
+from streaming.helper_process import helper_environment
 from streaming.speaking.synthesizer import SpokenChunk, Word
 
 VOICES = (
@@ -49,9 +48,6 @@ _ALIASES = {
 
 _PAUSE_MS = {**dict.fromkeys(",，、;；:：—–", 130.0), **dict.fromkeys(".!?…。！？", 280.0)}
 """Silence after a piece, by its last mark, at speed 1.0: espeak's clause and sentence pauses, rounded."""
-
-_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
-"""The helper must find this package wherever the program was started from."""
 
 _START_TIMEOUT_S = 20.0
 _REPLY_TIMEOUT_S = 10.0
@@ -139,11 +135,10 @@ class _Helper:
     @classmethod
     async def start(cls) -> _Helper:
         """Raises EngineUnavailable: the library cannot be loaded; SynthesisFailed: it does not start."""
-        paths = [_PACKAGE_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "streaming.speaking.espeak_helper",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env=helper_environment(),
             start_new_session=True,
         )  # fmt: skip
         helper = cls(process)

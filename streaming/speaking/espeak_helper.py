@@ -4,7 +4,7 @@ espeak-ng is licensed under the GPL. It is loaded here and nowhere else; this pr
 program by messages alone, and the program runs without it (another voice, or none) when its package is removed.
 
 Messages are msgpack, each behind its length as 4 bytes little-endian. The first one out is the greeting
-(``protocol.Greeting``); then each request is answered by one reply, in order. End of input ends the process.
+({"languages", "variants"}, or {"unavailable": why}); then each request is answered by one reply, in order. End of input ends the process.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Espeak:
         self._gains: dict[tuple[str, int], float] = {}
 
     def speak(self, text: str, voice: str, rate: int, pitch: int, word_gap: int) -> dict[str, Any]:
-        """One text, as the reply that goes out (its keys are ``espeak.EspeakSynthesizer``'s business)."""
+        """One text, as the reply that goes out ({"pcm": int16 at 48 kHz, "phonemes", "words"} or {"error": why})."""
         if self._lib.espeak_SetVoiceByName(voice.encode()) != 0:
             return {"error": f"espeak-ng has no voice {voice!r}"}
         gain = self._gain(voice, pitch)

@@ -16,7 +16,8 @@ from aiortc import RTCRtpReceiver
 from aiortc.rtp import RtpPacket
 from numpy.typing import NDArray
 
-RATE_HZ = 16_000
+from streaming.hearing.segment import RATE_HZ
+
 OPUS_RATE_HZ = 48_000
 JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
 """aiortc's private name; tests/streaming/webrtc/test_microphone.py holds it."""

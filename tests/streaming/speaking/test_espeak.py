@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 
 from streaming.errors import EngineUnavailable, SynthesisFailed
+from streaming.helper_process import helper_environment
 from streaming.speaking import espeak
 from streaming.speaking.espeak import MAX_CHARACTERS, EspeakSynthesizer
 from streaming.speaking.synthesizer import SpokenChunk
@@ -223,7 +224,7 @@ async def test_a_library_that_cannot_be_loaded(
     (package / "__init__.py").write_text(
         "def get_data_path(): return '/nowhere'\ndef get_library_path(): return '/nowhere/libespeak-ng.so'\n"
     )
-    monkeypatch.setattr(espeak, "_PACKAGE_ROOT", f"{tmp_path}{os.pathsep}{espeak._PACKAGE_ROOT}")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(EngineUnavailable, match="cannot be loaded"):
         await speak(voice, "Hello")
 
@@ -249,7 +250,7 @@ def test_the_helper_ends_with_its_parent(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "streaming.speaking.espeak_helper"],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": espeak._PACKAGE_ROOT},
+        env=helper_environment(),
     )  # fmt: skip
     assert process.stdin is not None
     process.stdin.close()
