@@ -33,11 +33,15 @@ class ZygoteProcess:
     async def start(cls, exited: Callable[[int, int], None]) -> ZygoteProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         theirs = _above_stdio(theirs)
-        with theirs:
-            arguments, options = start_arguments(theirs.fileno())
-            process = subprocess.Popen(  # noqa: ASYNC220  # milliseconds; it is waited for elsewhere
-                arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **options
-            )
+        try:
+            with theirs:
+                arguments, options = start_arguments(theirs.fileno())
+                process = subprocess.Popen(  # noqa: ASYNC220  # milliseconds; it is waited for elsewhere
+                    arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **options
+                )
+        except OSError as error:
+            ours.close()
+            raise WorkerLost(f"The process that starts avatar workers could not start: {error}.") from error
         ours.setblocking(False)
         zygote = cls(process, ours)
         zygote._exited = exited
@@ -47,6 +51,9 @@ class ZygoteProcess:
                 await zygote._ready.wait()
         except TimeoutError:
             pass
+        except BaseException:  # whoever wanted it waits no more
+            await zygote.close()
+            raise
         if not zygote._ready.is_set() or not zygote.alive:
             await zygote.close()
             raise WorkerLost("The process that starts avatar workers could not start; its error is above.")

@@ -238,6 +238,16 @@ async def test_the_zygote_itself_may_die() -> None:
         assert len(await take(other, 1)) == 1
 
 
+async def test_a_start_that_nobody_waits_for_any_more_leaves_no_process() -> None:
+    async with open_pool() as pool:  # which finds what is left
+        starting = asyncio.create_task(pool.start())
+        await until(lambda: bool(psutil.Process().children()))
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert not psutil.Process().children()
+
+
 async def test_workers_come_and_go_without_a_trace() -> None:
     async with open_pool() as pool:
         await (await pool.acquire(SPEC)).close()
