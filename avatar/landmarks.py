@@ -47,12 +47,6 @@ class Landmarks:
         return float(np.linalg.norm(self.points[152, :2] - self.points[10, :2]))
 
 
-def requirements() -> list[str]:
-    """The lines to give to ``pip install --no-deps``, without comments."""
-    text = resources.files("avatar").joinpath(REQUIREMENTS).read_text("utf-8")
-    return [line for raw in text.splitlines() if (line := raw.split("#")[0].strip())]
-
-
 def find_faces(rgb: NDArray[np.uint8]) -> list[Landmarks]:
     """All faces of a picture, largest first, at most ``MAX_FACES``.
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BEAT_MS = 40
-"""One video frame at 25 fps."""
-
 
 @dataclass(frozen=True, slots=True)
 class Beat:

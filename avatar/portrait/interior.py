@@ -20,9 +20,6 @@ CAVITY_BGR = np.array([30, 29, 62], np.float32)
 THROAT_BGR = np.array([18, 16, 38], np.float32)
 """Not black: the inside of a mouth is lit through its opening and is red."""
 
-TEETH_BELOW_LIP = 0.12
-"""Edge of the upper teeth below the closed lips' contact line, half mouth widths (about 3 mm)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Aperture:

@@ -45,7 +45,6 @@ class Mouth:
             np.array([-1.45, 1.45, -1.45, 1.45], np.float32), np.array([top, top, bottom, bottom], np.float32)
         )
         low, high = corners.min(0), corners.max(0)
-        self._box = np.array([low, high])
         reach = 0.6 * half
         columns, rows = (int(np.ceil((high - low)[i] + 2 * reach) / node) + 2 for i in (0, 1))
         self._source = Grid(anatomy, body, (float(low[0] - reach), float(low[1] - reach)), node, columns, rows)

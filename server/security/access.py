@@ -45,11 +45,6 @@ class Access:
         self._failures = AddressLimiter(section.calls_per_minute, clock)
         self.secrets = ClientSecrets(clock)
 
-    @property
-    def open_to_this_machine(self) -> bool:
-        """No key is set: whoever sits at this machine needs none, and nobody else is served."""
-        return self._key is None
-
     def check_page(self, connection: HTTPConnection) -> None:
         """Host and Origin; applies to everything but static files and /health.
 
@@ -104,10 +99,9 @@ class Access:
         raise self._failed(connection, "The API key is not valid.")
 
     def is_this_machine(self, connection: HTTPConnection) -> bool:
-        """The request comes from this machine and through no proxy that was not declared."""
+        """The request comes from this machine and through no proxy."""
         direct = not any(name in connection.headers for name in FORWARDED_HEADERS)
-        forwarded = getattr(connection.state, "forwarded", False)
-        return is_loopback(client_address(connection)) and (direct or forwarded)
+        return is_loopback(client_address(connection)) and direct
 
     def _require_this_machine(self, connection: HTTPConnection) -> None:
         if not self.is_this_machine(connection):

@@ -21,7 +21,6 @@ class Breathing:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._goal = 0.2
-        self._per_frame = 0.0
         self._inhaling = True
         self._glide = Glide(0.3, 0.2)
         self._depth = 0.7
