@@ -107,7 +107,7 @@ class AvatarSection(Section):
     framing: Literal["portrait", "half-body"] = "portrait"
     """Head and shoulders, or down to the waist where the picture shows it."""
     codec: Literal["VP8", "H264"] = "VP8"
-    """Preferred video codec; H.264 costs 3-4 times as much CPU."""
+    """Preferred video codec; H.264 costs nearly twice as much CPU to encode."""
     bitrate_kbps: int = Field(900, ge=100, le=4000)
     """Video bitrate to begin with; receivers' estimates lower it."""
     mark: bool = True

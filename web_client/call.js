@@ -196,7 +196,7 @@ export class Call extends EventTarget {
   }
 }
 
-/** VP8 decodes everywhere and costs the server a third of H.264. @param {RTCRtpTransceiver} transceiver */
+/** VP8 decodes everywhere and costs the server little more than half of H.264. @param {RTCRtpTransceiver} transceiver */
 function preferVp8(transceiver) {
   const codecs = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
   const isVp8 = (/** @type {{mimeType: string}} */ codec) => codec.mimeType === 'video/VP8';
