@@ -31,6 +31,9 @@ HEARD_KEPT = 32
 SPECULATIONS = 3
 """Answers begun ahead of the end of one turn at most; each may cost a request to the model."""
 
+WAITING_MOST = 100
+"""Texts to be said that wait for their turn: an hour and more of speech, where each is as long as it may be."""
+
 
 def new_id(prefix: str) -> str:
     """An id in the Realtime protocol's style, unguessable."""
@@ -109,7 +112,13 @@ class Answerer:
         return response.response_id
 
     def say(self, text: str) -> str:
-        """Speak ``text`` verbatim after whatever is being made. Returns the response's id."""
+        """Speak ``text`` verbatim after whatever is being made. Returns the response's id.
+
+        Raises:
+            ValueError: too much waits to be said.
+        """
+        if len(self._waiting) >= WAITING_MOST:
+            raise ValueError(f"{WAITING_MOST} texts are waiting to be said already")
         response_id = new_id("resp")
 
         def begin() -> None:

@@ -184,7 +184,7 @@ class Conversation:
         """Speak ``text`` verbatim after whatever is being said. Returns the response's id.
 
         Raises:
-            ValueError: there is nothing to say.
+            ValueError: there is nothing to say, or too much waits to be said.
         """
         if not text.strip():
             raise ValueError("text is empty: there is nothing to say")

@@ -130,7 +130,7 @@ async def _create_item(event: wire.ConversationItemCreateEvent, session: Realtim
 async def _transcribe(sounds: list[str], session: RealtimeSession) -> str:
     """Sound in an item is words that were said: it enters the conversation as its transcript."""
     decoder = AudioDecoder(session.config.input_format)
-    transcription = session.config.transcription
+    transcription = session.config.settings().transcription
     stream = session.transcriber.open(language=transcription.language if transcription else None)
     try:
         for sound in sounds:
@@ -238,7 +238,10 @@ def _(event: wire.ResponseCancelEvent, session: RealtimeSession) -> None:
 def _(event: AvatarSay, session: RealtimeSession) -> None:
     if not event.text.strip():
         raise ProtocolError("'text' is empty.", code="invalid_value", param="text")
-    session.conversation.say(event.text)
+    try:
+        session.conversation.say(event.text)
+    except ValueError as error:
+        raise ProtocolError(f"The text cannot be said: {error}.", code="too_many_items", param="text") from None
     session.touch()
 
 

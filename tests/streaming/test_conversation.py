@@ -14,6 +14,7 @@ from avatar.motion.source import Gesture, Mode
 from llm_bridge.chat import ChatOptions, Message
 from llm_bridge.errors import ModelBroken, ModelUnavailable
 from streaming import events
+from streaming.answering import WAITING_MOST
 from streaming.conversation import DUCK_DB, Conversation
 from streaming.errors import WorkerLost
 from streaming.events import AgentState, Event
@@ -377,6 +378,17 @@ def test_say_is_verbatim_and_waits_its_turn() -> None:
     assert not scene.chat.requests
     assert scene.remembered() == [("assistant", "Welcome to the museum."), ("assistant", "Please come in.")]
     assert [utterance for _, utterance, _ in scene.output.released] == sorted(u for _, u, _ in scene.output.released)
+
+
+def test_what_waits_to_be_said_is_bounded() -> None:
+    async def act(scene: Scene) -> None:
+        for _ in range(WAITING_MOST + 1):
+            scene.conversation.say("Welcome to the museum.")
+        with pytest.raises(ValueError, match="waiting to be said"):
+            scene.conversation.say("Please come in.")
+        scene.conversation.cancel_response()
+
+    play(Scene(), act)
 
 
 def test_cancel_stops_everything_that_waits() -> None:
