@@ -151,7 +151,7 @@ class SessionConfig:
             voice=self.voice or self.defaults.persona_voices.get(self.persona),
             speed=self.speed,
             turn_detection=self.turn_detection,
-            transcription=self.transcription,
+            transcription=self.transcription or Transcription(self.defaults.input_language),  # heard all the same
             speak=self.speak,
             max_output_tokens=self.max_output_tokens,
             temperature=self.defaults.temperature,

@@ -42,7 +42,9 @@ def test_only_what_is_given_changes() -> None:
 def test_null_turn_detection_is_push_to_talk_and_null_transcription_is_silence() -> None:
     config = updated(audio=audio_input(turn_detection=None, transcription=None))
     assert config.settings().turn_detection is None
-    assert config.settings().transcription is None
+    assert config.transcription is None
+    heard_as = replace(config, defaults=replace(config.defaults, input_language="zh")).settings().transcription
+    assert heard_as is not None and heard_as.language == "zh"  # the operator's language holds without transcripts too
     wire = config.to_wire()["audio"]["input"]
     assert wire["turn_detection"] is None and wire["transcription"] is None
     again = updated(config, audio=audio_input(turn_detection={"type": "server_vad"}, transcription={}))
