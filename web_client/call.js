@@ -65,14 +65,8 @@ export class Call extends EventTarget {
   async open(signal) {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(OPENING_MS)]);
     try {
-      await this.setMicrophone(this.#options.microphone);
-      await this.#peer.setLocalDescription();
-      await this.#gathered();
-      const sdp = await this.#signal(limit);
-      await this.#peer.setRemoteDescription({ type: 'answer', sdp }).catch((cause) => {
-        throw new ParleyError('invalid_answer', 'The server answered with something other than a call.', { cause });
-      });
-      await this.#opened(limit);
+      // A peer that is closed in the middle never settles what it was asked for.
+      await Promise.race([this.#negotiate(limit), aborted(signal)]);
     } catch (error) {
       this.close();
       signal.throwIfAborted();
@@ -83,6 +77,18 @@ export class Call extends EventTarget {
     }
     this.#timer = window.setInterval(() => this.#ping(), PING_INTERVAL_MS);
     this.#ping();  // at once: from the first on, the server notices a browser that is gone within seconds
+  }
+
+  /** @param {AbortSignal} limit */
+  async #negotiate(limit) {
+    await this.setMicrophone(this.#options.microphone);
+    await this.#peer.setLocalDescription();
+    await this.#gathered();
+    const sdp = await this.#signal(limit);
+    await this.#peer.setRemoteDescription({ type: 'answer', sdp }).catch((cause) => {
+      throw new ParleyError('invalid_answer', 'The server answered with something other than a call.', { cause });
+    });
+    await this.#opened(limit);
   }
 
   /** @param {MediaStreamTrack | null} track replaces the one before; null sends nothing */
@@ -195,6 +201,12 @@ export class Call extends EventTarget {
     if (!this.#closed) this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
+
+/** Rejects when the signal is aborted. @param {AbortSignal} signal @returns {Promise<never>} */
+const aborted = (signal) => new Promise((_, reject) => {
+  if (signal.aborted) reject(signal.reason);
+  else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+});
 
 /** VP8 decodes everywhere and costs the server little more than half of H.264. @param {RTCRtpTransceiver} transceiver */
 function preferVp8(transceiver) {

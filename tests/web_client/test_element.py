@@ -332,3 +332,22 @@ async def test_a_floating_widget_unfolds_and_folds(chromium: ChromiumFactory, fa
     await page.button("Close").click()
     await asyncio.wait_for(call.ended.wait(), 10)
     assert await page.part("launcher").is_visible()
+
+
+async def test_giving_up_at_any_moment_leaves_the_next_call_possible(
+    chromium: ChromiumFactory, fake: FakeServer
+) -> None:
+    """A peer connection that is closed in the middle of negotiating leaves its promises open for ever."""
+    page = await ElementPage.open(await chromium(), element_page(fake))
+    for wait_ms in (0, 2, 5, 10, 20, 40, 80, 160):
+        outcome = await page.run(
+            f"""(async () => {{
+              const given = element.connect().then(() => 'connected', (error) => error.name);
+              await new Promise((resolve) => setTimeout(resolve, {wait_ms}));
+              element.disconnect();
+              return Promise.race([given, new Promise((resolve) => setTimeout(() => resolve('hangs'), 5000))]);
+            }})()"""
+        )
+        assert outcome in ("AbortError", "connected"), f"after {wait_ms} ms: {outcome}"
+    await page.run("element.connect()")
+    assert await page.run("element.connectionState") == "connected"

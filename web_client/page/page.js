@@ -56,12 +56,17 @@ async function ask(question) {
   }
 }
 
-/** @param {Avatar} avatar */
+/** Somebody else was chosen. @param {Avatar} avatar */
 function meet(avatar) {
-  name = avatar.display_name;
   settings.persona = avatar.name;
   saveSettings(settings);
   human.disconnect();
+  present(avatar);
+}
+
+/** @param {Avatar} avatar */
+function present(avatar) {
+  name = avatar.display_name;
   human.setAttribute('persona', avatar.name);
   human.setAttribute('poster', avatar.thumbnail);
   const ambient = /** @type {HTMLImageElement} */ (byId('ambient'));
@@ -75,7 +80,7 @@ async function findPeople() {
     try {
       const { data, voices } = await server.catalog();
       const chosen = data.find((avatar) => avatar.name === settings.persona) ?? data[0];
-      if (chosen) meet(chosen);
+      if (chosen) present(chosen);  // a visitor who was quicker than the catalogue is in a call already
       showPersonas(byId('personas'), data, chosen?.name ?? '', meet);
       offerVoices(dialog, voices ?? [], settings.voice);
       return;
@@ -103,6 +108,7 @@ function applySetting(changed) {
 }
 
 human.tokenProvider = () => server.token();
+if (settings.persona) human.setAttribute('persona', settings.persona);
 human.wishes = {
   voice: settings.voice || undefined,
   speed: settings.speed === 1 ? undefined : settings.speed,
