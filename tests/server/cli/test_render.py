@@ -153,7 +153,10 @@ def test_ctrl_c_leaves_nothing_and_exits_130(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(8_000)
         file.writeframes(bytes(2 * 8_000 * 600))
-    command = [sys.executable, "-c", "from server.cli.main import main; main()", "render", "--audio", "long.wav"]
+    # A test run in the background of a shell inherits an ignored SIGINT, which a terminal's foreground never has.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program += "; from server.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "render", "--audio", "long.wav"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
     with subprocess.Popen([*command, "-o", "out.mp4"], env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
