@@ -4,6 +4,7 @@ AvatarError
 ├── PhotoRefused        the picture cannot become a persona; ``code`` says why
 ├── PersonaError        a persona folder is missing, damaged or of an unknown version
 ├── MediaFileError      a sound or video file cannot be read, or holds nothing
+├── MotionWeightsError  the learned motion's weights are missing, damaged or of another version
 └── ToolMissing         an optional tool (MediaPipe) is not installed or cannot load
 """
 
@@ -41,6 +42,12 @@ class MediaFileError(AvatarError):
     """A sound or video file cannot be read, or holds nothing."""
 
     code = "media_file_error"
+
+
+class MotionWeightsError(AvatarError):
+    """The learned motion's weights are missing, damaged or of another version."""
+
+    code = "motion_weights_damaged"
 
 
 class ToolMissing(AvatarError):
