@@ -4,6 +4,7 @@ AvatarError
 ├── PhotoRefused        the picture cannot become a persona; ``code`` says why
 ├── PersonaError        a persona folder is missing, damaged or of an unknown version
 ├── MediaFileError      a sound or video file cannot be read, or holds nothing
+├── WeightsError        weights of a renderer are missing, or are not what they should be
 ├── MotionWeightsError  the learned motion's weights are missing, damaged or of another version
 └── ToolMissing         an optional tool (MediaPipe) is not installed or cannot load
 """
@@ -54,3 +55,9 @@ class ToolMissing(AvatarError):
     """An optional tool is not installed or cannot load on this machine."""
 
     code = "tool_missing"
+
+
+class WeightsError(AvatarError):
+    """Weights of a renderer are missing (``weights_missing``), damaged or not those of the network they are for."""
+
+    code = "weights_error"

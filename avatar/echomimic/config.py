@@ -21,6 +21,12 @@ WINDOW_FRAMES = 12
 WINDOW_OVERLAP = 3
 """The windows that the weights were trained and are released with."""
 
+ORIGINAL_STEPS = 30
+ACCELERATED_STEPS = 6
+
+NOISE_LIMIT = 1.5
+"""The original clamps its initial noise to this many deviations (V2, and V1's audio mode)."""
+
 
 @dataclass(frozen=True, slots=True)
 class UNetConfig:

@@ -5,11 +5,7 @@ from __future__ import annotations
 import torch
 from diffusers import DDIMScheduler
 
-NOISE_LIMIT = 1.5
-"""The original clamps its initial noise to this many deviations (V2, and V1's audio mode)."""
-
-ORIGINAL_STEPS = 30
-ACCELERATED_STEPS = 6
+from avatar.echomimic.config import NOISE_LIMIT
 
 SCHEDULE = {
     "num_train_timesteps": 1000,

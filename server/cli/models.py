@@ -82,7 +82,7 @@ def fetch(
                 f" licence {release.licence}\ninto {models.models_folder(data_dir)}"
             )
             if not yes:
-                _confirm()
+                confirm()
             with _Progress(release.size) as progress:
                 folder = models.fetch(client, release, data_dir, progress=progress.show)
     except models.ModelError as error:
@@ -98,7 +98,7 @@ def _somebody_is_there() -> bool:
     return sys.stdin.isatty()
 
 
-def _confirm() -> None:
+def confirm() -> None:
     if not _somebody_is_there():
         typer.echo("parley: nobody to ask: confirm with --yes", err=True)
         raise typer.Exit(2)
