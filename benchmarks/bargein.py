@@ -3,7 +3,7 @@
 In Chromium: while the avatar speaks, a human voice is played into the microphone. The avatar's own voice is a steady
 tone here (``benchmarks.flash``), so that its loudness shows the gain and nothing else: the pauses of speech would look
 like an avatar that yields. Ducked is the first moment from which the received sound stays at least 12 dB below its
-level before the voice; silent the first from which it stays silent. A voice begins with its first phoneme. What must
+level before the voice (as received, times the volume at which the page plays it); silent the first from which it stays silent. A voice begins with its first phoneme. What must
 not interrupt is in ``benchmarks.false_stops``.
 """
 
@@ -128,7 +128,7 @@ async def _interrupt(said: list[Utterance]) -> list[dict[str, Any]]:
                 {"type": "session.update", "session": {"type": "realtime", "audio": {"input": SILENT_EARS}}}
             )
             await visitor.page.evaluate("probe.listen('said', probe.microphone)")
-            await visitor.page.evaluate("probe.listen('heard', probe.remote('audio'))")
+            await visitor.page.evaluate("probe.listen('heard', probe.remote('audio'), probe.volume)")
             loop = asyncio.get_running_loop()
             began, at_s = loop.time(), LEAD_S
             for utterance in said:

@@ -34,8 +34,17 @@
   probe.remote = (kind) =>
     new MediaStream(probe.peers.at(-1).getReceivers().map(({ track }) => track).filter((track) => track?.kind === kind));
 
-  /** Records the loudness (RMS) of a stream every few milliseconds, as [time, loudness] in probe.levels[name]. */
-  probe.listen = (name, stream) => {
+  /** How loud the page plays what it receives, 0 to 1. */
+  probe.volume = () => {
+    const video = ownVideo();
+    return video.muted ? 0 : video.volume;
+  };
+
+  /**
+   * Records the loudness (RMS) of a stream every few milliseconds, as [time, loudness] in probe.levels[name].
+   * `volume` tells how loud the page plays it at that moment.
+   */
+  probe.listen = (name, stream, volume = () => 1) => {
     const levels = (probe.levels[name] = []);
     const context = new AudioContext({ latencyHint: 'interactive' });
     const analyser = context.createAnalyser();
@@ -46,7 +55,7 @@
       analyser.getFloatTimeDomainData(sound);
       let energy = 0;
       for (const sample of sound) energy += sample * sample;
-      levels.push([performance.now(), Math.sqrt(energy / sound.length)]);
+      levels.push([performance.now(), volume() * Math.sqrt(energy / sound.length)]);
     }, 5);
   };
 

@@ -249,11 +249,15 @@ class Conversation:
         match effect:
             case Duck():
                 self._output.duck(DUCK_DB)
+                self._observe(events.VolumeChanged(DUCK_DB))
                 self._answerer.hold()
             case Unduck():
                 self._output.duck(0.0)
+                self._observe(events.VolumeChanged(0.0))
                 self._answerer.release()
             case StopSpeaking():
+                # Told before the sound is cleared: a client that then falls silent stays silent.
+                self._observe(events.VolumeChanged(0.0))
                 self._answerer.interrupt("turn_detected")
                 self._output.duck(0.0)
 

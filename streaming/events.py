@@ -197,6 +197,17 @@ class Caption:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeChanged:
+    """The avatar's sound, as it leaves the server, is lowered for a voice that speaks over it, or back.
+
+    Attributes:
+        gain_db: 0 is its ordinary loudness.
+    """
+
+    gain_db: float
+
+
+@dataclass(frozen=True, slots=True)
 class AgentStateChanged:
     state: AgentState
 
@@ -241,5 +252,5 @@ Event = (
     | ItemAdded | ItemDone | ItemDeleted | ItemTruncated
     | ResponseCreated | ResponseDelta | ResponseAudio | ResponseDone
     | OutputStarted | OutputStopped | OutputCleared | Caption
-    | AgentStateChanged | TurnLatency | Failed | OutputLost
+    | VolumeChanged | AgentStateChanged | TurnLatency | Failed | OutputLost
 )  # fmt: skip

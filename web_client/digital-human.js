@@ -13,6 +13,7 @@ import { listenerOf } from './dom.js';
 import { ParleyError, asParleyError, errorFromEvent } from './errors.js';
 import { errorText, translator } from './i18n.js';
 import { LatencyWatch } from './latency.js';
+import { Loudness } from './loudness.js';
 import { Microphone, hasGesture } from './microphone.js';
 import { firstFrame, hasPicture, playAloud } from './picture.js';
 import { chatMessage, gestureCommand, isAgentState, newId, say, sessionOf, sessionUpdate } from './protocol.js';
@@ -46,6 +47,7 @@ export class DigitalHuman extends HTMLElement {
     typing: false, soundBlocked: false, unfolded: false, floating: false, poster: '', name: '', notice: null,
   });
   #view = this.#createView();
+  #loudness = new Loudness(this.#view.video);
   #microphone = new Microphone();
   #microphoneId = '';
   /** @type {RealtimeClient | null} */
@@ -161,7 +163,7 @@ export class DigitalHuman extends HTMLElement {
 
   /** @param {number} volume 0 to 1 */
   setVolume(volume) {
-    this.#view.video.volume = Math.min(1, Math.max(0, volume));
+    this.#loudness.volume = volume;
   }
 
   /** Change how the conversation is held, now if there is one. @param {Omit<SessionWishes, 'persona'>} wishes */
@@ -224,6 +226,7 @@ export class DigitalHuman extends HTMLElement {
     on('event', (event) => {
       this.#captions.receive(event);
       latency.receive(event);
+      this.#loudness.receive(event);
       this.#receive(event);
     });
     on('error', (error) => this.#fail(error));
@@ -242,6 +245,7 @@ export class DigitalHuman extends HTMLElement {
     if (state === 'disconnected' || state === 'reconnecting') {
       this.#responding = false;
       this.#captions.close();
+      this.#loudness.reset();
       this.#enterAgent('idle');
     }
     if (state === 'disconnected') {

@@ -74,6 +74,20 @@ class AvatarState(Extension):
     state: Literal["idle", "listening", "thinking", "speaking"]
 
 
+class AvatarVolume(Extension):
+    """Server event: the avatar's sound is lowered for a voice that speaks over it, or back at its ordinary loudness.
+
+    The sound itself says so too, later by the client's jitter buffer: a client that follows the event yields sooner.
+
+    Attributes:
+        gain_db: 0 is the ordinary loudness.
+    """
+
+    type: Literal["avatar.volume"] = "avatar.volume"
+    event_id: str
+    gain_db: float
+
+
 class AvatarCaption(Extension):
     """Server event: a word, sent as its sound leaves the server.
 

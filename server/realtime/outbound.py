@@ -13,7 +13,7 @@ from openai.types.realtime import realtime_server_event as server_event
 from pydantic import BaseModel
 
 from server.errors import ProtocolError
-from server.realtime.extensions import AvatarCaption, AvatarLatency, AvatarState
+from server.realtime.extensions import AvatarCaption, AvatarLatency, AvatarState, AvatarVolume
 from server.realtime.ids import new_event_id
 from server.realtime.items import Status, item_to_wire
 from server.realtime.responses import ResponseStory, estimate_tokens
@@ -258,6 +258,10 @@ class Outbound:
             event_id=new_event_id(), response_id=event.response_id, item_id=event.item_id, text=event.text,
             start_ms=round(event.start_ms, 1), end_ms=round(event.end_ms, 1),
         )  # fmt: skip
+
+    @_tell.register
+    def _(self, event: events.VolumeChanged) -> Iterator[BaseModel]:
+        yield AvatarVolume(event_id=new_event_id(), gain_db=event.gain_db)
 
     @_tell.register
     def _(self, event: events.AgentStateChanged) -> Iterator[BaseModel]:

@@ -17,7 +17,7 @@ OURS: dict[str, type[BaseModel]] = {
     model.model_fields["type"].default: model
     for model in (
         extensions.AvatarCaption, extensions.AvatarLatency, extensions.AvatarPersona, extensions.AvatarPong,
-        extensions.AvatarState,
+        extensions.AvatarState, extensions.AvatarVolume,
     )
 }  # fmt: skip
 

@@ -182,6 +182,12 @@ def test_interruption_ducks_then_stops_and_remembers_what_was_heard() -> None:
     kinds = scene.kinds()
     assert kinds.index("OutputCleared") < kinds.index("ItemTruncated")
     assert "OutputStopped" not in kinds
+    told = [event for _, event in scene.log if isinstance(event, events.VolumeChanged | events.OutputCleared)]
+    assert [getattr(event, "gain_db", None) for event in told] == [
+        DUCK_DB,
+        0.0,
+        None,
+    ]  # who mutes on the last stays mute
 
 
 def test_a_model_still_answering_is_cancelled_by_interruption() -> None:
@@ -650,6 +656,7 @@ def test_clearing_the_input_under_a_ducked_avatar_lets_it_speak_up_again() -> No
 
     scene = play(Scene(), act)
     assert scene.output.gains == [DUCK_DB, 0.0] and scene.one(events.OutputStopped)
+    assert [event.gain_db for event in scene.all(events.VolumeChanged)] == [DUCK_DB, 0.0]
 
 
 def test_clearing_the_input_lets_an_answer_go_that_it_held() -> None:

@@ -230,8 +230,10 @@ def test_extensions() -> None:
         events.AgentStateChanged(AgentState.THINKING),
         events.Caption("resp_1", "item_a", "Good ", 0.04, 210.333),
         events.TurnLatency("resp_1", {"endpointing": 200.123}, 431.26),
+        events.VolumeChanged(-18.0),
         events.ItemDeleted("item_u"),
     )
+    assert told[3]["gain_db"] == -18.0
     assert told[0]["state"] == "thinking"
     assert (told[1]["text"], told[1]["start_ms"], told[1]["end_ms"]) == ("Good ", 0.0, 210.3)
     assert told[2]["stages"] == {"endpointing": 200.1} and told[2]["total_ms"] == 431.3
