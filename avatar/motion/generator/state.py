@@ -256,9 +256,7 @@ def _put_eyes(values: NDArray[np.float32], state: NDArray[np.float32]) -> None:
             values[:, INDEX[name]] = np.clip(weight, 0.0, 1.0)
 
 
-def from_motion(
-    values: NDArray[np.float32], demand: NDArray[np.float32], hands: HandBasis
-) -> NDArray[np.float32]:
+def from_motion(values: NDArray[np.float32], demand: NDArray[np.float32], hands: HandBasis) -> NDArray[np.float32]:
     """The state that looks like ``values``: after a gesture was laid over it, or of a driving video.
 
     Args:
@@ -321,7 +319,9 @@ def _mouth_of(values: NDArray[np.float32], demand: NDArray[np.float32]) -> NDArr
     seal = np.where(jaw > 0.02, mean("mouthClose") / np.maximum(jaw, 0.02), mouth[:, SEAL])
     mouth[:, JAW], mouth[:, SEAL] = jaw, np.clip(seal, 0.0, 1.0)
     parted = mouth[:, SEAL] < 0.8
-    stretch = mean("mouthStretch") / float(to_channels(np.eye(COUNT, dtype=np.float32))[SPREAD, INDEX["mouthStretchLeft"]])
+    stretch = mean("mouthStretch") / float(
+        to_channels(np.eye(COUNT, dtype=np.float32))[SPREAD, INDEX["mouthStretchLeft"]]
+    )
     for parameter, shown, undone in (
         (PUCKER, mean("mouthPucker"), 0.3),
         (SPREAD, stretch, 0.3),
