@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +59,9 @@ def find_faces(rgb: NDArray[np.uint8]) -> list[Landmarks]:
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
         raise ValueError(f"find_faces needs uint8 [height, width, 3], got {rgb.dtype} {rgb.shape}")
-    face_mesh = _load_face_mesh()
+    face_mesh = load_solution("face_mesh")
     with (
-        _quiet_native_stderr(),
+        quiet_native_stderr(),
         warnings.catch_warnings(),
         face_mesh.FaceMesh(
             static_image_mode=True,
@@ -78,12 +78,17 @@ def find_faces(rgb: NDArray[np.uint8]) -> list[Landmarks]:
     return sorted(faces, key=lambda face: face.height, reverse=True)
 
 
-def _load_face_mesh() -> Any:
+def load_solution(name: Literal["face_mesh", "hands", "pose"]) -> Any:
+    """One of MediaPipe's solutions, a module; its models are in the wheel.
+
+    Raises:
+        ToolMissing: MediaPipe is not installed or cannot load on this machine.
+    """
     os.environ.setdefault("MPLBACKEND", "Agg")  # mediapipe.solutions imports pyplot: no display is needed
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from mediapipe.python.solutions import face_mesh
+            from mediapipe.python.solutions import face_mesh, hands, pose
     except Exception as error:  # what a half-installed native package raises is unlimited
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise ToolMissing(
@@ -92,11 +97,11 @@ def _load_face_mesh() -> Any:
             f"Install it with `pip install --no-deps -r {resources.files('avatar').joinpath(REQUIREMENTS)}` "
             "(Python 3.11 or 3.12), or make the persona on another machine and copy its folder: playing needs no MediaPipe."
         ) from error
-    return face_mesh
+    return {"face_mesh": face_mesh, "hands": hands, "pose": pose}[name]
 
 
 @contextlib.contextmanager
-def _quiet_native_stderr() -> Iterator[None]:
+def quiet_native_stderr() -> Iterator[None]:
     """Hide the chatter that MediaPipe's C++ logging writes past Python; no switch of it does so."""
     sys.stderr.flush()
     saved = os.dup(2)

@@ -62,13 +62,13 @@ class SoundFile:
             container = av.open(
                 f"file:{path.absolute()}",
                 metadata_errors="replace",
-                options={"protocol_whitelist": "file", "format_whitelist": _formats()},
+                options={"protocol_whitelist": "file", "format_whitelist": formats()},
             )
         except PermissionError:
             raise MediaFileError(f"{path} may not be read by this user.", code="file_missing") from None
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise MediaFileError(
-                f"{path} is not a sound file that can be read ({_reason(error)}). Try WAV, MP3, M4A, OGG or FLAC.",
+                f"{path} is not a sound file that can be read ({reason(error)}). Try WAV, MP3, M4A, OGG or FLAC.",
                 code="not_a_media_file",
             ) from None
         if not container.streams.audio:
@@ -177,7 +177,8 @@ class SoundFile:
 
 
 @cache
-def _formats() -> str:
+def formats() -> str:
+    """FFmpeg's input formats that hold what they play, comma-separated, for ``format_whitelist``."""
     names = {name for entry in av.formats_available for name in entry.split(",")}
     return ",".join(sorted(names - _PLAYLISTS))
 
@@ -193,5 +194,6 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """What an error of FFmpeg's says, in a few words."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from avatar.errors import AvatarError, MediaFileError
+from avatar.motion.source import MotionSource
 from avatar.persona import Persona
 from avatar.renderers import FRAMINGS, SIZES
-from avatar.speech import SpeechChunk
+from avatar.speech import FRAME_RATE_HZ, SpeechChunk
 from server.cli.failure import fail
 from server.cli.progress import seconds_done
 from server.config import Settings, load_settings
@@ -29,6 +30,10 @@ def render(
     avatar: Annotated[str | None, typer.Option(help="Persona, see `parley avatar list`.", show_default="helen")] = None,
     audio: Annotated[Path | None, typer.Option(help="Sound (or video) file to be spoken.")] = None,
     text: Annotated[str | None, typer.Option(help="Text to be spoken.")] = None,
+    motion: Annotated[
+        Path | None,
+        typer.Option(help="Motion to be played, see `parley motion capture`; --audio is then only heard."),
+    ] = None,
     size: Annotated[
         int | None, typer.Option(help="Side of the picture: 256, 384, 512 or 768.", show_default="512")
     ] = None,
@@ -45,9 +50,12 @@ def render(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Make a video file of a persona speaking a sound file or a text."""
-    if (audio is None) == (text is None):
-        typer.echo("parley: give either --audio or --text", err=True)
+    """Make a video file of a persona speaking a sound file or a text, or moved by a motion file."""
+    if motion is not None and text is not None:
+        typer.echo("parley: --motion goes with --audio or alone, not with --text", err=True)
+        raise typer.Exit(2)
+    if motion is None and (audio is None) == (text is None):
+        typer.echo("parley: give either --audio, --text or --motion", err=True)
         raise typer.Exit(2)
     _check_choice("--size", size, SIZES)
     _check_choice("--framing", framing, FRAMINGS)
@@ -55,7 +63,7 @@ def render(
     settings = load_settings(avatar={key: value for key, value in given.items() if value is not None})
     language = language or settings.speaking.language
     try:
-        report = _render(settings, out, audio, text, voice, language, seed, force=force, quiet=as_json)
+        report = _render(settings, out, audio, text, motion, voice, language, seed, force=force, quiet=as_json)
     except (AvatarError, StreamingError) as error:
         raise fail(error, as_json=as_json) from None
     if as_json:
@@ -73,6 +81,7 @@ def _render(
     out: Path,
     audio: Path | None,
     text: str | None,
+    motion_file: Path | None,
     voice: str | None,
     language: str,
     seed: int,
@@ -82,6 +91,8 @@ def _render(
 ) -> dict[str, Any]:
     from avatar.mark import make_mark
     from avatar.media import SoundFile
+    from avatar.motion.motion_file import load_motion
+    from avatar.motion.player import MotionPlayer, as_long_as
     from avatar.motion.rules import RuleMotionSource
     from avatar.persona import find_persona
     from avatar.render_file import check_output, render_file
@@ -90,6 +101,7 @@ def _render(
     look = settings.avatar
     check_output(out, overwrite=force, not_over=audio)
     persona = find_persona(look.persona, settings.data_dir / "personas")
+    recorded = load_motion(motion_file)[0] if motion_file is not None else None
     warnings: list[str] = []
     with ExitStack() as closing:
         duration_s: float | None = None
@@ -100,12 +112,18 @@ def _render(
             speech = sound.chunks(language)
             if duration_s is not None and duration_s > LONG_S and not quiet:
                 typer.echo(f"{audio} is {duration_s / 60:.0f} minutes long; this will take a while.", err=True)
+        elif text is not None:
+            speech = closing.enter_context(_Spoken(settings, persona, text, voice, language))
         else:
-            speech = closing.enter_context(_Spoken(settings, persona, text or "", voice, language))
+            speech = iter(())
+        source: MotionSource = RuleMotionSource(seed=seed)
+        if recorded is not None:
+            speech = as_long_as(speech, recorded, language)
+            source, duration_s = MotionPlayer(recorded), len(recorded) / FRAME_RATE_HZ
         renderer = open_renderer(persona.path, look.renderer, size=look.size, framing=look.framing)
         mark = make_mark(renderer.width, renderer.height, language, look.mark_corner) if look.mark else None
         tell = closing.enter_context(seconds_done("Rendering", duration_s, quiet=quiet))
-        result = render_file(speech, renderer, RuleMotionSource(seed=seed), out, mark=mark, on_progress=tell)
+        result = render_file(speech, renderer, source, out, mark=mark, on_progress=tell)
     return {
         "path": str(out),
         "persona": persona.name,

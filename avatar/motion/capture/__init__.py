@@ -1,0 +1,1 @@
+"""Motion read from a video of a speaking person."""

@@ -1,0 +1,314 @@
+"""What moves the avatar, measured: ``parley motion evaluate``, or ``python -m benchmarks.motion``.
+
+Each part is measured where its material is there and left out where it is not, and the report says so:
+
+- lips on recordings: a folder of speech with ``aligned/NAME.json`` beside it (docs/benchmarks.md);
+- lips on held-out synthetic voices, and baselines fitted on others: the working folder of ``parley motion synthesize``;
+- one engine left out of training: an encoder that was trained so;
+- student against teacher: the training runs, and torch;
+- head, eyes and hands: the recordings again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avatar.errors import AvatarError
+from avatar.motion.evaluation.behaviour import jerk
+from avatar.motion.evaluation.drive import MakeSource
+from avatar.motion.evaluation.lips import LipScore
+from avatar.motion.evaluation.material import Clip, aligned_clips, held_out_clips
+from avatar.motion.motion import Motion
+from avatar.motion.source import Mode
+from avatar.persona import find_persona
+from avatar.speech import SpeechChunk
+from benchmarks import motion_body, motion_lips, motion_sampling
+from benchmarks.motion_lips import MODEL, shown_score
+from benchmarks.report import Report
+
+Tell = Callable[[str], None]
+
+SPEAKING_HOP, SILENT_HOP = 5, 10
+LONG_MINUTES = 60.0
+FRECHET_FRAMES = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Where what is needed lies; None leaves the parts out that need it.
+
+    Attributes:
+        recordings: speech with alignments beside it.
+        data: working folder of ``parley motion synthesize``.
+        runs: folder of the training runs.
+        weights: of the learned motion; None takes those that are shipped.
+        left_out: an encoder trained without one engine, and the contact thresholds in the card beside it.
+    """
+
+    recordings: Path | None = None
+    data: Path | None = None
+    runs: Path | None = None
+    weights: Path | None = None
+    left_out: Path | None = None
+
+
+PARTS = ("lips", "voices", "body", "pixels", "sampling")
+
+
+def measure(material: Material, parts: tuple[str, ...] = PARTS, *, progress: Tell = lambda line: None) -> Report:
+    """Args:
+        material: what to measure on.
+        parts: of ``PARTS``.
+
+    Raises:
+        AvatarError: weights that cannot be used, recordings that cannot be read.
+    """
+    report = Report("motion", "parley motion evaluate")
+    make = learned(material.weights)
+    clips = aligned_clips(material.recordings) if material.recordings is not None else []
+    training = material.data / "speech" / "train" if material.data is not None else None
+    if not clips:
+        report.notes.append("Not measured: lips and body, for want of recordings with alignments.")
+    if "lips" in parts and clips:
+        _recordings(report, make, clips, training, progress)
+    if "voices" in parts:
+        if material.data is not None:
+            _voices(report, make, material, progress)
+        else:
+            report.notes.append("Not measured: held-out voices, for want of the working folder (--data).")
+    if "body" in parts and clips:
+        _body(report, make, clips, material, progress)
+    if "pixels" in parts and clips:
+        _pixels(report, make, clips, progress)
+    if "sampling" in parts:
+        if material.runs is not None and material.data is not None:
+            _sampling(report, material.runs, material.data, progress)
+        else:
+            report.notes.append(
+                "Not measured: student against teacher, for want of the training runs (--runs, --data)."
+            )
+    return report
+
+
+def learned(weights: Path | None, encoder: Path | None = None) -> MakeSource:
+    """The product's own source on these weights, with another encoder if one is given."""
+    from avatar.motion.generator import encoder as encoders
+    from avatar.motion.generator import weights as stored
+    from avatar.motion.generator.network import OnnxNetwork
+    from avatar.motion.generator.source import LearnedMotionSource
+
+    model = stored.load(weights) if weights is not None else stored.load()
+    if encoder is not None:
+        model = replace(model, encoder_network=OnnxNetwork(encoder, encoders.INPUTS, encoders.OUTPUTS))
+    return lambda seed: LearnedMotionSource(model, seed)
+
+
+def _recordings(report: Report, make: MakeSource, clips: list[Clip], training: Path | None, tell: Tell) -> None:
+    systems = motion_lips.systems(make, training, tell)
+    table = motion_lips.table(systems, clips, tell)
+    report.data["recordings"] = {name: score.as_dict() for name, score in table.items()}
+    report.data["recordings, clip by clip"] = {
+        name: score.as_dict() for name, score in motion_lips.by_clip(systems[MODEL], clips).items()
+    }
+    model = table[MODEL]
+    report.add("lips on recordings: opening", _figure(model.opening), ">= .74; goal .78")
+    report.add("lips on recordings: width", _figure(model.width), ">= .68; goal .70")
+    report.add("lips on recordings: rounding", _figure(model.rounding), ">= .59; goal .65")
+    report.add(
+        "lips on recordings: p, b, m recalled", f"{_figure(model.recalled)} of {model.closures}", ">= .69; goal .80"
+    )
+    report.add("lips on recordings: false closures", _figure(model.false), "<= .30; goal .20")
+    report.add("lips on recordings: largest lag", f"{_worst_lag(model):.0f} ms", "<= 25 ms")
+    report.add("mean opening in pauses", f"{model.pause_opening or 0:.3f}", "<= .10")
+    for name, score in table.items():
+        if name != MODEL:
+            report.add(f"... {name}", shown_score(score))
+    worse = motion_lips.distorted(systems[MODEL], clips, tell)
+    report.data["distorted"] = {name: score.as_dict() for name, score in worse.items()}
+    for name, score in worse.items():
+        lost = model.opening.value - score.opening.value
+        report.add(f"opening lost to {name}", f"{lost:.2f} ({score.opening.value:.2f})", "<= .10; goal .05")
+    noise = motion_lips.in_noise_alone(make)
+    report.data["noise alone"] = noise
+    report.add("mean opening on noise alone", ", ".join(f"{v:.3f} at {k}" for k, v in noise.items()), "<= .15")
+    seeds = motion_lips.seeds_agree(make, clips)
+    report.data["two seeds"] = seeds
+    report.add("two seeds: lips", f"{seeds['opening']:.3f} opening, {seeds['width']:.3f} width", ">= .98")
+    report.add(
+        "two seeds: head and hands", ", ".join(f"{seeds[k]:.2f} {k}" for k in ("yaw", "pitch", "hand")), "about 0"
+    )
+
+
+def _voices(report: Report, make: MakeSource, material: Material, tell: Tell) -> None:
+    assert material.data is not None
+    speech = material.data / "speech"
+    test = speech / "test"
+    tell("lips: held-out voices")
+    clips = list(held_out_clips(test, most=motion_lips.HELD_OUT))
+    if not clips:
+        report.notes.append(f"Not measured: held-out voices; {test} holds no shards.")
+        return
+    systems = motion_lips.systems(make, speech / "train", tell)
+    found = {name: motion_lips.by_group(system, clips) for name, system in systems.items()}
+    report.data["held-out voices"] = {
+        name: {group: score.as_dict() for group, score in groups.items()} for name, groups in found.items()
+    }
+    model = found[MODEL]["all"]
+    report.add("held-out voices: opening", _figure(model.opening), ">= .86; goal .88")
+    report.add("held-out voices: width", _figure(model.width), ">= .79; goal .82")
+    report.add("held-out voices: rounding", _figure(model.rounding), ">= .76; goal .78")
+    report.add(
+        "held-out voices: p, b, m recalled", f"{_figure(model.recalled)} of {model.closures}", ">= .88; goal .92"
+    )
+    report.add("held-out voices: false closures", _figure(model.false))
+    for group, score in found[MODEL].items():
+        if group != "all":
+            report.add(f"... {group}", shown_score(score))
+    for name, groups in found.items():
+        if name != MODEL:
+            report.add(f"... {name}", shown_score(groups["all"]))
+    if material.left_out is None:
+        report.notes.append(
+            "Not measured: one engine left out, for want of an encoder that was trained so (--left-out)."
+        )
+        return
+    tell("lips: an engine left out of training")
+    alone = learned(material.weights, material.left_out)
+    left = list(held_out_clips(speech / "left-out", most=motion_lips.HELD_OUT))
+    groups = motion_lips.by_group(lambda clip: motion_lips.lips_of(alone, clip.untimed), left)
+    report.data["engine left out"] = {group: score.as_dict() for group, score in groups.items()}
+    if groups:
+        report.add("an engine left out", shown_score(groups["all"]), ">= .77/.52/.40; goal .60")
+
+
+def _body(report: Report, make: MakeSource, clips: list[Clip], material: Material, tell: Tell) -> None:
+    tell("head, eyes and hands: speaking")
+    joined = SpeechChunk(np.concatenate([clip.speech.pcm48k for clip in clips] * 3), "en", None)
+    motion, levels = motion_body.speaking(make, [joined])
+    speaking = motion_body.describe(motion, hop_frames=SPEAKING_HOP)
+    coupled = motion_body.with_sound(motion, levels, [joined])
+    tell("head, eyes and hands: silent")
+    silences = {mode: motion_body.silent(make, mode) for mode in (Mode.LISTENING, Mode.IDLE)}
+    silent = {
+        mode.value: {**motion_body.describe(m, hop_frames=SILENT_HOP), **motion_body.stillness(m)}
+        for mode, m in silences.items()
+    }
+    tell("head, eyes and hands: an hour")
+    long = motion_body.wandering(make, LONG_MINUTES)
+    report.data["body"] = {"speaking": speaking, "with sound": coupled, **silent, "an hour": long}
+    for name, what in (("speaking", speaking), *silent.items()):
+        report.add(f"{name}: blinks a minute", f"{what['blinks']['per_minute']:.1f}", "15 to 30")
+        sd = what["moving"]["head_sd_deg"]
+        report.add(f"{name}: head, SD of pitch, yaw, roll", ", ".join(f"{each:.1f}" for each in sd) + " degrees")
+        jumps = what["jumps at seams"]
+        report.add(
+            f"{name}: steps at a hop's edge beyond the 99th percentile", f"{jumps['worst_share']:.1%}", "about 1 %"
+        )
+    if material.data is not None:
+        data = _data_jerk(material.data)
+        if data:
+            ratio = speaking["jerk"]["head"] / data["head"], speaking["jerk"]["hands"] / data["hands"]
+            report.data["body"]["jerk of the data"] = data
+            report.add("jerk over the data's", f"head {ratio[0]:.2f}, hands {ratio[1]:.2f}", "<= 1.2")
+    for name in ("head speed with loudness", "hand beats with accents"):
+        found = coupled[name]
+        report.add(name, f"{found['value']:.2f}; by chance {found['chance_95']:.2f} (95th percentile)", "above chance")
+    report.add("drift over an hour", f"{long['worst']:.2f} SD ({long['channel']})", "none")
+    still = silent[Mode.IDLE.value]
+    report.add("idle: mean opening; hands shown", f"{still['opening']:.3f}; {still['hands_shown']:.0%}", "still")
+
+
+def _data_jerk(data: Path) -> dict[str, float]:
+    """Jerk of held-out scenes while they speak, as ``Motion``."""
+    from avatar.motion.generator.condition import AT, DEMAND
+    from avatar.motion.generator.state import HandBasis, to_motion_values
+
+    if not (data / "hands.npz").is_file():
+        return {}
+    hands = HandBasis.load(data / "hands.npz")
+    squares: dict[str, list[float]] = {"head": [], "hands": []}
+    for state, condition in motion_sampling.scenes_of(data / "scenes" / "test", most_frames=20_000):
+        if condition[:, AT["is_speaking"]].mean() < 0.9:
+            continue
+        sealed, touching = condition[:, AT["sealed"]] > 0.5, condition[:, AT["touching"]] > 0.5
+        found = jerk(Motion(to_motion_values(state, condition[:, DEMAND], sealed, touching, hands)))
+        for name, value in found.items():
+            if np.isfinite(value):
+                squares[name].append(value**2)
+    return {name: float(np.sqrt(np.mean(values))) for name, values in squares.items() if values}
+
+
+def _pixels(report: Report, make: MakeSource, clips: list[Clip], tell: Tell) -> None:
+    try:
+        found = motion_lips.in_pixels(make, clips, find_persona("helen"), tell)
+    except AvatarError as error:
+        report.notes.append(f"Not measured: rendered lips ({error}).")
+        return
+    report.data["pixels"] = found
+    for name, values in found.items():
+        report.add(name, ", ".join(f"{key} {value:.2f}" for key, value in values.items()))
+
+
+def _sampling(report: Report, runs: Path, data: Path, tell: Tell) -> None:
+    seconds = motion_sampling.torch_samplers(runs)
+    report.data["sampler, CPU seconds a hop"] = seconds
+    teacher = seconds.get("teacher, 40 steps")
+    student = seconds.get("student, 4 steps")
+    if teacher and student:
+        report.add("sampler: calls; time, one thread", f"40 to 4; {teacher / student:.1f} times faster", ">= 9 times")
+    made = motion_sampling.roll_outs(runs, data, tell, most_frames=FRECHET_FRAMES)
+    held_out = [state for state, _ in motion_sampling.scenes_of(data / "scenes" / "test", most_frames=FRECHET_FRAMES)]
+    training = [
+        state for state, _ in motion_sampling.scenes_of(data / "scenes" / "train", most_frames=4 * FRECHET_FRAMES)
+    ]
+    tell("Frechet distances")
+    table, about = motion_sampling.frechet_table(made, held_out, training)
+    report.data["frechet"] = {
+        "about": about, **{name: {"value": d.value, "low": d.low, "high": d.high} for name, d in table.items()}
+    }  # fmt: skip
+    reference = table.get("teacher, 40 steps")
+    for name, found in table.items():
+        beside = f"; {found.value / reference.value:.2f} of the teacher's" if reference else ""
+        goal = "<= 1.10 of the teacher's" if name == "student, 4 steps" else ""
+        report.add(f"Frechet distance: {name}", f"{found.value:.2f} ({found.low:.2f}-{found.high:.2f}){beside}", goal)
+    report.notes.append(
+        f"Frechet distances to {about['windows']:.0f} held-out windows of two seconds and their velocity, "
+        f"{about['components']:.0f} principal components of training windows ({about['explained']:.0%} of their variance)."
+    )
+
+
+def _figure(interval: Any) -> str:
+    return f"{interval.value:.2f} ({interval.low:.2f}-{interval.high:.2f})"
+
+
+def _worst_lag(score: LipScore) -> float:
+    return float(np.nanmax(np.abs(list(score.lag_ms.values()))))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    for name in ("recordings", "data", "runs", "weights", "left-out"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--only", choices=PARTS, action="append", help="may be repeated; all by default")
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    given = parser.parse_args(arguments)
+    material = Material(given.recordings, given.data, given.runs, given.weights, given.left_out)
+    report = measure(
+        material,
+        tuple(given.only or PARTS),
+        progress=lambda line: print(f"{line} ...", file=sys.stderr, flush=True),
+    )
+    report.write(given.out)
+    print(report.text())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
