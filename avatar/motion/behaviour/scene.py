@@ -40,3 +40,7 @@ class Scene:
 
 def activity_of(mode: Mode, speaking: bool) -> Activity:
     return Activity.SPEAKING if speaking else Activity(mode.value)
+
+
+PATIENCE_FRAMES = 15
+"""A voice that is late by up to 600 ms in the middle of an utterance has not stopped speaking: eyes and head stay with it."""

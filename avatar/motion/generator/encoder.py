@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from avatar.motion.generator.contacts import Threshold, decide
 from avatar.motion.generator.features import BANDS, HOPS_PER_FRAME, LOOK_AHEAD_FRAMES
 from avatar.motion.generator.network import Network
 
@@ -22,12 +23,10 @@ OUTPUTS = {"mouth", "contacts", "phones", "next_state"}
 
 @dataclass(frozen=True, slots=True)
 class ContactThresholds:
-    """Probabilities at which a contact begins, and below which it ends: a closure of three frames must not flicker."""
+    """Probabilities at which lips seal, and lip and teeth touch; chosen with the weights, on held-out voices."""
 
-    seal_on: float = 0.5
-    seal_off: float = 0.35
-    touch_on: float = 0.5
-    touch_off: float = 0.35
+    sealed: Threshold
+    touching: Threshold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,9 +56,9 @@ class SoundEncoder:
         thresholds: of contacts.
     """
 
-    def __init__(self, network: Network, thresholds: ContactThresholds | None = None) -> None:
+    def __init__(self, network: Network, thresholds: ContactThresholds) -> None:
         self._network = network
-        self._thresholds = thresholds or ContactThresholds()
+        self._thresholds = thresholds
         size = network.shape("state")[1]
         assert size is not None, "the encoder's state has a fixed size"
         self._zeros = np.zeros((1, size), np.float32)
@@ -81,27 +80,16 @@ class SoundEncoder:
             ValueError: hops are no whole number of frames.
         """
         if mel.shape[1:] != (BANDS,) or len(mel) % HOPS_PER_FRAME or not len(mel):
-            raise ValueError(f"the encoder hears whole frames of [4, {BANDS}] hops, not {mel.shape}")
+            raise ValueError(f"the encoder hears whole frames of [{HOPS_PER_FRAME}, {BANDS}] hops, not {mel.shape}")
         given = self._network.run({"mel": np.ascontiguousarray(mel[None], np.float32), "state": self._state})
         self._state = given["next_state"]
         first = min(self._of_no_frame, len(given["mouth"][0]))
         self._of_no_frame -= first
-        contacts = 1.0 / (1.0 + np.exp(-given["contacts"][0, first:]))
-        t = self._thresholds
-        sealed = _held(contacts[:, 0], t.seal_on, t.seal_off, self._sealed)
-        touching = _held(contacts[:, 1], t.touch_on, t.touch_off, self._touching) & ~sealed
-        if len(sealed):
-            self._sealed, self._touching = bool(sealed[-1]), bool(touching[-1])
+        contacts: NDArray[np.float32] = 1.0 / (1.0 + np.exp(-given["contacts"][0, first:]))
+        sealed, self._sealed = decide(contacts[:, 0], self._thresholds.sealed, self._sealed)
+        touching, self._touching = decide(contacts[:, 1], self._thresholds.touching, self._touching)
         mouth = np.clip(given["mouth"][0, first:], 0.0, 1.0)
-        return HeardMouth(mouth, sealed, touching, _softmax(given["phones"][0, first:]))
-
-
-def _held(probability: NDArray[np.float32], on: float, off: float, held: bool) -> NDArray[np.bool_]:
-    out = np.zeros(len(probability), bool)
-    for i, p in enumerate(probability.tolist()):
-        held = p >= (off if held else on)
-        out[i] = held
-    return out
+        return HeardMouth(mouth, sealed, touching & ~sealed, _softmax(given["phones"][0, first:]))
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

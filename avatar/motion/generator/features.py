@@ -63,7 +63,8 @@ def _filterbank() -> NDArray[np.float32]:
         left, middle, right = corners[band : band + 3]
         triangle = np.minimum((hertz - left) / (middle - left), (right - hertz) / (right - middle))
         weights[:, band] = np.maximum(triangle, 0.0).reshape(_LAST_BIN, fine).mean(axis=1)
-    return (weights / weights.sum(axis=0)).astype(np.float32)
+    filters: NDArray[np.float32] = (weights / weights.sum(axis=0)).astype(np.float32)
+    return filters
 
 
 _FILTERBANK = _filterbank()

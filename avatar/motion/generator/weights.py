@@ -5,7 +5,7 @@
     hands.npz             ``state.HandBasis``
     normalisation.npz     ``state.Normalisation``
     card.json             {"format": 1, "files": {name: SHA-256 in hex}, "state": names, "condition": names,
-                           "phones": names, "contacts": {"seal_on": .., "seal_off": .., "touch_on": .., "touch_off": ..}, ...}
+                           "phones": names, "contacts": {"sealed": {"on": .., "off": ..}, "touching": {..}}, ...}
 
 The card is also the model card: what else it says (data, recipe, measures, limits) is for people.
 """
@@ -24,10 +24,11 @@ import numpy as np
 from avatar.errors import MotionWeightsError
 from avatar.motion.generator import encoder, phones, sampler
 from avatar.motion.generator.condition import CONDITION, C
+from avatar.motion.generator.contacts import Threshold
 from avatar.motion.generator.encoder import ContactThresholds, SoundEncoder
 from avatar.motion.generator.features import BANDS, HOPS_PER_FRAME
 from avatar.motion.generator.network import Network, OnnxNetwork
-from avatar.motion.generator.sampler import FEWEST_FRAMES, PREFIX_FRAMES, Sampler
+from avatar.motion.generator.sampler import FEWEST_FRAMES, PLAYED_FRAMES, PREFIX_FRAMES, Sampler
 from avatar.motion.generator.state import STATE, D, HandBasis, Normalisation
 
 SHIPPED_DIR = Path(__file__).parent / "weights"
@@ -57,9 +58,9 @@ class MotionModel:
 
     def warm_up(self) -> None:
         """Run both networks once: the first run plans their memory, which would delay a first frame by some 20 ms."""
-        self.encoder().push(np.zeros((HOPS_PER_FRAME, BANDS), np.float32))
+        self.encoder().push(np.zeros((4 * HOPS_PER_FRAME, BANDS), np.float32))
         self.sampler.draw(
-            np.zeros((PREFIX_FRAMES, D), np.float32),
+            np.zeros((PLAYED_FRAMES, D), np.float32),
             np.zeros((PREFIX_FRAMES + FEWEST_FRAMES, C), np.float32),
             np.zeros((FEWEST_FRAMES, D), np.float32),
         )
@@ -82,7 +83,8 @@ def check(folder: Path = SHIPPED_DIR) -> dict[str, Any]:
     """
     if not (folder / CARD).is_file():
         raise MotionWeightsError(
-            f"The learned motion's weights are not in {folder}: there is no {CARD}. {_CURE}", code="motion_weights_missing"
+            f"The learned motion's weights are not in {folder}: there is no {CARD}. {_CURE}",
+            code="motion_weights_missing",
         )
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
@@ -116,7 +118,7 @@ def load(folder: Path = SHIPPED_DIR) -> MotionModel:
     try:
         hands = HandBasis.load(folder / "hands.npz")
         normalisation = Normalisation.load(folder / "normalisation.npz")
-        thresholds = ContactThresholds(**card.get("contacts", {}))
+        thresholds = ContactThresholds(*(Threshold(**card["contacts"][name]) for name in ("sealed", "touching")))
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise MotionWeightsError(f"The weights in {folder} cannot be read ({error!r}). {_CURE}") from error
     if normalisation.condition_mean.shape != (C,):
