@@ -85,7 +85,7 @@ class SoundEncoder:
         self._state = given["next_state"]
         first = min(self._of_no_frame, len(given["mouth"][0]))
         self._of_no_frame -= first
-        contacts: NDArray[np.float32] = 1.0 / (1.0 + np.exp(-given["contacts"][0, first:]))
+        contacts = (1.0 / (1.0 + np.exp(-given["contacts"][0, first:]))).astype(np.float32)
         sealed, self._sealed = decide(contacts[:, 0], self._thresholds.sealed, self._sealed)
         touching, self._touching = decide(contacts[:, 1], self._thresholds.touching, self._touching)
         mouth = np.clip(given["mouth"][0, first:], 0.0, 1.0)
