@@ -128,11 +128,13 @@ def is_backchannel(text: str) -> bool:
     return all(word in _BACKCHANNELS for word in words_of(text))
 
 
-def is_stop_phrase(text: str) -> bool:
-    """The user asks for silence: the text is, or begins or ends with, a phrase that takes the floor."""
+def is_stop_phrase(text: str, *, whole: bool = False) -> bool:
+    """The user asks for silence: the text is, or (unless ``whole``) begins or ends with, a phrase that takes the floor."""
     joined = " ".join(words_of(text))
     if not joined:
         return False
+    if whole:
+        return joined in _STOP_PHRASES
     for phrase in _STOP_PHRASES:
         if _CJK.match(phrase):
             if joined.startswith(phrase) or joined.endswith(phrase):

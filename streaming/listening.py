@@ -138,7 +138,7 @@ class Listener:
         self._language = language
         self._new_item_id = new_item_id
         self._observer = observer
-        self._turns = TurnTaker(detection or TurnDetection())
+        self._turns = TurnTaker(detection or TurnDetection(), brief_words_count=transcriber.believed_when_brief)
         self._segment: Segment | None = None
         self._kept: set[Segment] = set()
         self._recent: deque[NDArray[np.int16]] = deque()

@@ -126,10 +126,13 @@ class TurnTaker:
 
     Args:
         detection: thresholds; replaced by ``configure``.
+        brief_words_count: words of a sound shorter than ``CONFIRM_VOICE_MS`` can be believed. Where they cannot, such a
+            sound interrupts only as a stop phrase and nothing else.
     """
 
-    def __init__(self, detection: TurnDetection) -> None:
+    def __init__(self, detection: TurnDetection, *, brief_words_count: bool = True) -> None:
         self._detection = detection
+        self._brief_words_count = brief_words_count
         self._now_ms = 0.0
         self._user = UserState.QUIET
         self._playing = False
@@ -292,10 +295,14 @@ class TurnTaker:
     def _confirm_by_words(self, text: str) -> list[Effect]:
         if not self._ducked:
             return []
-        if is_stop_phrase(text):
+        brief = self._voice_end_ms - self._segment_start_ms < CONFIRM_VOICE_MS
+        guessed = brief and not self._brief_words_count
+        if is_stop_phrase(text, whole=guessed):
             return self._stop_avatar()
         if is_backchannel(text):
             return self._drop() if self._user is UserState.PAUSING else []
+        if guessed:
+            return []
         # One misheard word is not enough to fall silent for: a cough becomes "the".
         return self._stop_avatar() if len(words_of(text)) >= 2 or len(text) >= 6 else []
 

@@ -226,6 +226,8 @@ class HelperTranscriber:
         options: of the engine, JSON.
     """
 
+    believed_when_brief = True
+
     def __init__(
         self, *, name: str, languages: tuple[str, ...], engine: str, options: dict[str, Any], processes: int
     ) -> None:

@@ -45,6 +45,7 @@ class OpenAITranscriber:
     """
 
     languages: tuple[str, ...] = ()
+    believed_when_brief = True
 
     def __init__(
         self,

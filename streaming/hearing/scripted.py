@@ -24,6 +24,7 @@ class ScriptedTranscriber:
 
     name = "scripted"
     languages: tuple[str, ...] = ()
+    believed_when_brief = True
 
     def __init__(self, texts: Iterable[str], *, delay_s: float = 0.0) -> None:
         self._texts: Iterator[str] = iter(texts)

@@ -17,6 +17,9 @@ class SphinxTranscriber(HelperTranscriber):
         EngineUnavailable: the package is not installed.
     """
 
+    believed_when_brief = False
+    """It needs a second of sound to know the voice; from an "uh-huh" it makes "but the", two words of nothing."""
+
     def __init__(self, *, processes: int | None = None) -> None:
         if importlib.util.find_spec("pocketsphinx") is None:
             raise EngineUnavailable(

@@ -52,10 +52,12 @@ class Transcriber(Protocol):
     Attributes:
         name: as shown by ``parley doctor`` ("pocketsphinx", "faster-whisper small").
         languages: BCP 47 tags it understands; empty means many.
+        believed_when_brief: whether its words for half a second of sound can be believed.
     """
 
     name: str
     languages: tuple[str, ...]
+    believed_when_brief: bool
 
     def open(
         self, *, language: str | None = None, on_partial: Callable[[str], None] | None = None

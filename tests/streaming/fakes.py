@@ -63,6 +63,7 @@ class FakeTranscriber:
 
     name = "fake"
     languages: tuple[str, ...] = ("en",)
+    believed_when_brief = True
 
     def __init__(self, *texts: str | None, delay_s: float = 0.02) -> None:
         self.texts = texts

@@ -29,8 +29,10 @@ from streaming.turns import (
 class Scene:
     """Plays sound to a ``TurnTaker`` and keeps what came of it."""
 
-    def __init__(self, detection: TurnDetection | None = None, *, answers: str | None = None) -> None:
-        self.turns = TurnTaker(detection or TurnDetection())
+    def __init__(
+        self, detection: TurnDetection | None = None, *, answers: str | None = None, brief_words_count: bool = True
+    ) -> None:
+        self.turns = TurnTaker(detection or TurnDetection(), brief_words_count=brief_words_count)
         self.effects: list[tuple[float, Effect]] = []
         self.answers = answers
 
@@ -205,6 +207,25 @@ def test_a_cough_without_words_lets_the_avatar_go_on() -> None:
 def test_one_misheard_short_word_is_not_enough() -> None:
     scene = Scene(answers="the").playing().voice(256).silence(1000)
     assert StopSpeaking not in scene.kinds() and scene.kinds()[-2:] == [Unduck, SpeechDropped]
+
+
+@pytest.mark.parametrize("text", ["but the", "another"])
+def test_guessed_words_of_a_brief_sound_are_not_enough(text: str) -> None:
+    scene = Scene(answers=text, brief_words_count=False).playing().voice(480).silence(1000)
+    assert StopSpeaking not in scene.kinds() and scene.kinds()[-2:] == [Unduck, SpeechDropped]
+
+
+def test_a_stop_phrase_is_enough_however_brief() -> None:
+    assert StopSpeaking in Scene(answers="stop", brief_words_count=False).playing().voice(256).silence(128).kinds()
+
+
+def test_guessed_words_count_once_the_voice_has_lasted() -> None:
+    scene = Scene(brief_words_count=False).playing().voice(320).silence(64).voice(96)
+    scene.take(scene.turns.heard("what about", 0.0))
+    assert StopSpeaking not in scene.kinds()
+    scene.silence(64).voice(32)  # half of it pauses: not confirmed by the voice alone
+    scene.take(scene.turns.heard("what about", 0.0))
+    assert StopSpeaking in scene.kinds()
 
 
 def test_a_segment_outlives_the_end_of_the_answer() -> None:
