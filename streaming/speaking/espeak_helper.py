@@ -26,7 +26,8 @@ _SYNCHRONOUS = 2
 _PHONEME_EVENTS, _IPA = 1, 2
 _CHARS_UTF8 = 1
 _WORD, _PHONEME = 1, 7
-_PARAMETER_RATE, _PARAMETER_PITCH, _PARAMETER_WORD_GAP = 1, 3, 7
+_PARAMETER_RATE, _PARAMETER_PITCH, _PARAMETER_RANGE, _PARAMETER_WORD_GAP = 1, 3, 4, 7
+_DEFAULT_RANGE = 50
 
 _LOUDNESS = 10 ** (-20 / 20)
 """Root mean square of voiced speech after gain, of full scale: about -20 LUFS, a usual level for spoken web audio."""
@@ -90,12 +91,14 @@ class Espeak:
         self._lib.espeak_SetSynthCallback(self._callback)
         self._gains: dict[tuple[str, int], float] = {}
 
-    def speak(self, text: str, voice: str, rate: int, pitch: int, word_gap: int) -> dict[str, Any]:
+    def speak(
+        self, text: str, voice: str, rate: int, pitch: int, word_gap: int, pitch_range: int = _DEFAULT_RANGE
+    ) -> dict[str, Any]:
         """One text, as the reply that goes out ({"pcm": int16 at 48 kHz, "phonemes", "words"} or {"error": why})."""
         if self._lib.espeak_SetVoiceByName(voice.encode()) != 0:
             return {"error": f"espeak-ng has no voice {voice!r}"}
         gain = self._gain(voice, pitch)
-        sound = self._synthesize(text, rate, pitch, word_gap)
+        sound = self._synthesize(text, rate, pitch, word_gap, pitch_range)
         audible = np.flatnonzero(np.abs(sound) > _AUDIBLE)
         if not len(audible):
             return {"pcm": b"", "phonemes": [], "words": []}
@@ -121,11 +124,12 @@ class Espeak:
             at += 1
         return 0
 
-    def _synthesize(self, text: str, rate: int, pitch: int, word_gap: int) -> NDArray[np.float32]:
+    def _synthesize(self, text: str, rate: int, pitch: int, word_gap: int, pitch_range: int) -> NDArray[np.float32]:
         """Samples at espeak's rate, in units of int16."""
         self._sound, self._phonemes, self._words = [], [], []
         for parameter, value in (
-            (_PARAMETER_RATE, rate), (_PARAMETER_PITCH, pitch), (_PARAMETER_WORD_GAP, word_gap)
+            (_PARAMETER_RATE, rate), (_PARAMETER_PITCH, pitch), (_PARAMETER_WORD_GAP, word_gap),
+            (_PARAMETER_RANGE, pitch_range),
         ):  # fmt: skip
             self._lib.espeak_SetParameter(parameter, value, 0)
         raw = text.encode("utf-8", "replace") + b"\0"
@@ -139,7 +143,7 @@ class Espeak:
         """
         key = (voice, pitch)
         if key not in self._gains:
-            sound = self._synthesize("1 2 3 4 5 6 7 8 9 10.", 175, pitch, 0)
+            sound = self._synthesize("1 2 3 4 5 6 7 8 9 10.", 175, pitch, 0, _DEFAULT_RANGE)
             loud = np.sqrt(np.mean(np.square(sound[np.abs(sound) > _AUDIBLE]))) if len(sound) else 0.0
             self._gains[key] = float(_LOUDNESS * 32768 / loud) if loud > 0 else 1.0
         return self._gains[key]
