@@ -27,7 +27,12 @@ class Level(nn.Module):
     """
 
     def __init__(
-        self, config: UNetConfig, widths: list[tuple[int, int]], attention: bool, audio_channels: int | None, motion: bool
+        self,
+        config: UNetConfig,
+        widths: list[tuple[int, int]],
+        attention: bool,
+        audio_channels: int | None,
+        motion: bool,
     ) -> None:
         super().__init__()
         self.checkpointing = False
@@ -43,9 +48,7 @@ class Level(nn.Module):
         self._attention = attention
         self._motion = motion
 
-    def layer(
-        self, number: int, hidden: torch.Tensor, time: torch.Tensor, context: PassContext
-    ) -> torch.Tensor:
+    def layer(self, number: int, hidden: torch.Tensor, time: torch.Tensor, context: PassContext) -> torch.Tensor:
         hidden = self._run(self.resnets[number], hidden, time)
         if self._attention:
             hidden = self._run(self.attentions[number], hidden, context)

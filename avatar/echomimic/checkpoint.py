@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     except pickle.UnpicklingError as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(
-            f"{path} holds more than tensors, so it was not opened (a pickle can run programs): {reason}"
+            f"{path} is not a file of tensors alone, so it was not opened (a pickle can run programs): {reason}"
         ) from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -48,12 +49,14 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _load_pickle(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except RuntimeError as error:
-        if "mmap can only be used" not in str(error):
-            raise
-        return torch.load(path, map_location="cpu", weights_only=True)  # PyTorch's format before 1.6
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of other pickles, which then fail anyway
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError as error:
+            if "mmap can only be used" not in str(error):
+                raise
+            return torch.load(path, map_location="cpu", weights_only=True)  # PyTorch's format before 1.6
 
 
 def check_names(

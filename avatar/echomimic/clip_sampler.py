@@ -59,9 +59,7 @@ def sample_clip(
         for window in circular_windows(frames, number, context=context, overlap=overlap, shift=shift):
             of_window = pose if pose is None or pose.shape[2] == 1 else pose[:, :, window]
             rows = sample[:, :, window].expand(1 + unconditional, -1, -1, -1, -1)
-            predicted = denoiser(
-                rows, timestep, audio[:, window], of_window, reference, unconditional=unconditional
-            )
+            predicted = denoiser(rows, timestep, audio[:, window], of_window, reference, unconditional=unconditional)
             total[:, :, window] += predicted.float()
             covered[window] += 1
         velocity = total / covered[:, None, None]

@@ -90,7 +90,9 @@ def convert_weights(
         tensors = {name: value for name, value in read_tensors(source).items() if not name.startswith(DECODER_PREFIX)}
         check_names(network, tensors, str(source), optional=optional)
         target = (into / file.path).with_suffix(".safetensors")
-        after = save_tensors(tensors, target, dtype, f"{file.source.repository if file.source else 'openai'}/{file.name}")
+        after = save_tensors(
+            tensors, target, dtype, f"{file.source.repository if file.source else 'openai'}/{file.name}"
+        )
         written.append(Converted(target, len(tensors), source.stat().st_size, after))
     for file in (of.vae, of.vae_config, of.tiny_vae, of.tiny_vae_config):
         written += _copy(folder, into, file, dtype, tell)

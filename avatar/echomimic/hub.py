@@ -13,7 +13,15 @@ import httpx2
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-from avatar.echomimic.released import WHISPER_LICENCE, WHISPER_SHA256, WHISPER_URL, ReleasedFile, Variant, release, stored
+from avatar.echomimic.released import (
+    WHISPER_LICENCE,
+    WHISPER_SHA256,
+    WHISPER_URL,
+    ReleasedFile,
+    Variant,
+    release,
+    stored,
+)
 from avatar.errors import WeightsError
 
 
@@ -71,7 +79,10 @@ class HuggingFace:
         partial = path.with_suffix(".partial")
         digest = hashlib.sha256()
         try:
-            with httpx2.stream("GET", WHISPER_URL, follow_redirects=True, timeout=60) as answer, partial.open("wb") as file:
+            with (
+                httpx2.stream("GET", WHISPER_URL, follow_redirects=True, timeout=60) as answer,
+                partial.open("wb") as file,
+            ):
                 answer.raise_for_status()
                 for block in answer.iter_bytes(1 << 20):
                     digest.update(block)

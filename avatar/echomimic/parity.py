@@ -88,6 +88,8 @@ class Fixture:
         return name in self._arrays
 
     def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._arrays:
+            raise ValueError(f"{self.path} lacks {name}, which its other arrays need.")
         self._asked.add(name)
         return self._arrays[name]
 
@@ -108,11 +110,13 @@ class Run:
         fixture: the file.
         results: so far.
         kept: what one network leaves for the next.
+        moved: relative change of the output by wrong behaviour, where that was asked for.
     """
 
     fixture: Fixture
     results: list[Result] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
+    moved: dict[str, float] = field(default_factory=dict)
 
     def compare(self, name: str, ours: Any, tolerance: float) -> None:
         """Hold an array or tensor against the fixture's of this name."""
@@ -155,9 +159,13 @@ def check(paths: Sequence[Path], *, sensitivity: bool = False) -> list[Run]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m avatar.echomimic.parity", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m avatar.echomimic.parity", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npz")
-    parser.add_argument("--sensitivity", action="store_true", help="also do wrong what the file names, and see it noticed")
+    parser.add_argument(
+        "--sensitivity", action="store_true", help="also do wrong what the file names, and see it noticed"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object instead of a table")
     parser.add_argument("--threads", type=int, default=0, help="of PyTorch (default: its own choice)")
     chosen = parser.parse_args(arguments)

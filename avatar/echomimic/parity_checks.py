@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -32,10 +32,21 @@ from avatar.echomimic.windows import circular_windows
 Network = TypeVar("Network")
 
 
+INPUTS = {
+    r"den\|.*": ("den|in_latents", "den|in_audio", "den|in_pose_fea", "ref|in_latents"),
+    r"ref\|(out|bank).*": ("ref|in_latents",),
+    r"audio\|.*": ("audio|pcm16k_int16",),
+    r"ddim\|step.*": ("ddim|sample", "ddim|v"),
+    r"(step\d+|out)\|.*": ("step0|sample_in", "in|pcm16k_int16", "in|pose_rgb_u8", "in|ref_rgb_u8"),
+}
+"""What a fixture must hold where it holds arrays of these names: looked for before minutes are spent."""
+
+
 @torch.no_grad()
 def run_all(runs: list[Run], *, sensitivity: bool) -> None:
     """Every check that the fixtures have arrays for; a network is built only where one has."""
     for run in runs:
+        _check_inputs(run)
         _poses_drawn(run)
         _windows(run)
         _sampler(run)
@@ -52,9 +63,14 @@ def run_all(runs: list[Run], *, sensitivity: bool) -> None:
     _with(runs, r"out\|video_.*", _vae, _video)
 
 
-def _with(
-    runs: list[Run], pattern: str, build: Callable[[], Network], act: Callable[[Run, Network], None]
-) -> None:
+def _check_inputs(run: Run) -> None:
+    for pattern, inputs in INPUTS.items():
+        lacking = [name for name in inputs if name not in run.fixture]
+        if lacking and (needing := run.fixture.matching(pattern)):
+            raise ValueError(f"{run.fixture.path} lacks {', '.join(lacking)}, which {needing[0][0]} needs.")
+
+
+def _with(runs: list[Run], pattern: str, build: Callable[[], Network], act: Callable[[Run, Network], None]) -> None:
     wanting = [run for run in runs if run.fixture.matching(pattern)]
     if not wanting:
         return
@@ -81,12 +97,9 @@ def _poses_drawn(run: Run) -> None:
 
 
 def _windows(run: Run) -> None:
-    for match in run.fixture.matching(r"windows\|L(\d+)_(idx|step(\d+))"):
-        if f"windows|L{match[1]}_n" in run.fixture:
-            frames = int(run.fixture[f"windows|L{match[1]}_n"])
-        else:
-            frames = int(match[1])
-        run.compare(match[0], circular_windows(frames, int(match[3] or 0)), EXACT)
+    for match in run.fixture.matching(r"windows\|L(\d+)_(n|idx|step(\d+))"):
+        windows = circular_windows(int(match[1]), int(match[3] or 0))
+        run.compare(match[0], len(windows) if match[2] == "n" else windows, EXACT)
 
 
 def _sampler(run: Run) -> None:
@@ -197,7 +210,8 @@ def _denoiser(run: Run, denoiser: DenoisingUNet, sensitivity: bool) -> None:
         )
         run.compare(match[0], out, ONE_NETWORK)
     if "den|sensitivity_names" in fixture and sensitivity:
-        run.compare("den|sensitivity", _sensitivities(run, denoiser, latents, audio, pose, exact), SENSITIVITY)
+        run.moved = _sensitivities(run, denoiser, latents, audio, pose, exact)
+        run.compare("den|sensitivity", np.array(list(run.moved.values()), np.float32), SENSITIVITY)
 
 
 SENSITIVITY = 1e-3
@@ -211,7 +225,7 @@ def _sensitivities(
     audio: torch.Tensor,
     pose: torch.Tensor,
     reference: ReferenceKeys,
-) -> NDArray[np.float32]:
+) -> dict[str, float]:
     """Relative change of the output for each thing done wrong, in the fixture's order; nan for one not known here."""
     first = min(run.fixture.matching(r"den\|out_t(\d+)"), key=lambda match: -int(match[1]))
     timestep = torch.tensor([int(first[1])])
@@ -225,13 +239,10 @@ def _sensitivities(
         "temporal_pe_zero": lambda: _without_positions(denoiser, latents, timestep, audio, pose, reference),
         "motion_modules_off": lambda: _without_motion(denoiser, latents, timestep, audio, pose, reference),
     }
-    moved = []
-    for name in run.fixture["den|sensitivity_names"]:
-        if str(name) in wrong:
-            moved.append(float((wrong[str(name)]() - right).norm() / right.norm()))
-        else:
-            moved.append(float("nan"))
-    return np.array(moved, np.float32)
+    moved = {str(name): float("nan") for name in run.fixture["den|sensitivity_names"]}
+    for name in moved.keys() & wrong.keys():
+        moved[name] = float((wrong[name]() - right).norm() / right.norm())
+    return moved
 
 
 def _without_positions(denoiser: DenoisingUNet, *inputs: torch.Tensor | ReferenceKeys) -> torch.Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -27,7 +29,7 @@ class PoseEncoder(nn.Module):
         self.in_channels = config.in_channels
         self.conv_in = nn.Conv2d(config.in_channels, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList()
-        for width, wider in zip(widths, widths[1:], strict=False):
+        for width, wider in pairwise(widths):
             self.blocks.append(nn.Conv2d(width, width, 3, padding=1))
             self.blocks.append(nn.Conv2d(width, wider, 3, padding=1, stride=2))
         self.conv_out = nn.Conv2d(widths[-1], out_channels, 3, padding=1)

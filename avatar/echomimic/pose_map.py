@@ -20,7 +20,9 @@ DISC_RADIUS = 4
 MIN_POSITION = 0.01
 """Keypoints nearer than a hundredth of a pixel to the left or upper edge (so: at it or beyond) are not drawn."""
 
-BONES = tuple((0 if joint == 0 else 4 * finger + joint, 4 * finger + joint + 1) for finger in range(5) for joint in range(4))
+BONES = tuple(
+    (0 if joint == 0 else 4 * finger + joint, 4 * finger + joint + 1) for finger in range(5) for joint in range(4)
+)
 """Wrist to fingertip, thumb first; 21 keypoints, MediaPipe's and OpenPose's order."""
 
 _COLOURS = [colorsys.hsv_to_rgb(number / len(BONES), 1.0, 1.0) for number in range(len(BONES))]

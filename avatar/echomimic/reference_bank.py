@@ -46,7 +46,10 @@ class ReferenceKeys:
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> ReferenceKeys:
         return ReferenceKeys(
-            {name: (keys.to(device, dtype), values.to(device, dtype)) for name, (keys, values) in self.keys_values.items()}
+            {
+                name: (keys.to(device, dtype), values.to(device, dtype))
+                for name, (keys, values) in self.keys_values.items()
+            }
         )
 
     @staticmethod

@@ -156,7 +156,9 @@ def load_whisper(path: Path, config: EchoMimicConfig, dtype: torch.dtype) -> Whi
     return whisper
 
 
-def _load_vae(folder: Path, kind: type[AutoencoderKL | AutoencoderTiny], dtype: torch.dtype) -> AutoencoderKL | AutoencoderTiny:
+def _load_vae(
+    folder: Path, kind: type[AutoencoderKL | AutoencoderTiny], dtype: torch.dtype
+) -> AutoencoderKL | AutoencoderTiny:
     """Through diffusers, which knows the names its older releases gave to attention.
 
     Raises:

@@ -11,9 +11,12 @@ from typing import Annotated
 import typer
 
 from avatar.echomimic.released import Variant, missing_files
+from server.cli.echomimic_persona import poses, prepare
 from server.cli.failure import fail
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(poses)
+app.command()(prepare)
 
 DISCLAIMER = (
     "EchoMimic's authors intend their project for academic research, disclaim responsibility for what users make,"
@@ -111,9 +114,7 @@ def convert(
     except WeightsError as error:
         raise fail(error) from None
     for one in written:
-        typer.echo(
-            f"{one.path}: {one.tensors} tensors, {one.before / 1e6:.1f} MB before, {one.after / 1e6:.1f} MB now"
-        )
+        typer.echo(f"{one.path}: {one.tensors} tensors, {one.before / 1e6:.1f} MB before, {one.after / 1e6:.1f} MB now")
 
 
 def _need_torch() -> None:
