@@ -12,7 +12,10 @@ does not see cheeks, nose wings, tongue and teeth: their channels stay zero.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from avatar.motion.behaviour.gaze import EYE_RANGE_DEG
 from avatar.motion.capture.face import MEASURE
@@ -75,7 +78,7 @@ def _rest(values: Floats, seen: np.ndarray, quantile: float) -> float:
     return float(np.quantile(values[seen], quantile))
 
 
-def _put(motion: Motion, name: str, values: Floats) -> None:
+def _put(motion: Motion, name: str, values: NDArray[np.floating[Any]]) -> None:
     motion.values[:, INDEX[name]] = np.clip(values, 0.0, 1.0)
 
 
@@ -107,7 +110,7 @@ def _move_mouth(motion: Motion, measures: Floats, seen: np.ndarray) -> None:
         smile = np.clip(lift / _CORNER_UP, 0, 1) * np.clip(0.3 + wider / _WIDER, 0, 1)
         smiles.append(smile)
         _put(motion, f"mouthSmile{side}", smile)
-        _put(motion, f"mouthFrown{side}", -lift / _CORNER_DOWN - 0.25)
+        _put(motion, f"mouthFrown{side}", -lift / _CORNER_DOWN - np.float32(0.25))
     stretch = np.clip(wider / _WIDER - 0.5 * (smiles[0] + smiles[1]), 0, 1)
     middle = get("mouth_x")
     aside = (middle - _rest(middle, seen, 0.5)) / _ASIDE
@@ -124,7 +127,7 @@ def _move_mouth(motion: Motion, measures: Floats, seen: np.ndarray) -> None:
     for name, channel in (("red_upper", "mouthRollUpper"), ("red_lower", "mouthRollLower")):
         red = get(name)
         rest = max(_rest(red, seen, 0.6), 1e-3)
-        thin[name] = np.clip((0.85 - red / rest) / 0.5, 0, 1) * (1 - narrow)
+        thin[name] = np.clip((0.85 - red / rest) / 0.5, 0, 1) * (1 - narrow) * np.clip(1 - opening / 0.3, 0, 1)
         _put(motion, channel, thin[name])
     press = shut * (thin["red_upper"] + thin["red_lower"]) / 2
     for side in ("Left", "Right"):
@@ -135,14 +138,16 @@ def _move_mouth(motion: Motion, measures: Floats, seen: np.ndarray) -> None:
 
 
 def _move_eyes(motion: Motion, measures: Floats, seen: np.ndarray) -> None:
-    shut = np.zeros(len(measures), np.float32)
+    shares = []
     for side, low in (("Left", "left"), ("Right", "right")):
         lid = _column(measures, f"lid_{low}")
-        share = lid / max(_rest(lid, seen, 0.7), 1e-3)
-        blink = np.clip((_LID_OPEN - share) / (_LID_OPEN - _LID_CLOSED), 0, 1)
-        _put(motion, f"eyeBlink{side}", blink)
-        _put(motion, f"eyeWide{side}", smoothed((share - 1.15) / 0.3, _BROW_WIDTH))
-        shut = np.maximum(shut, blink)
+        shares.append(lid / max(_rest(lid, seen, 0.7), 1e-3))
+        _put(motion, f"eyeWide{side}", smoothed((shares[-1] - 1.15) / 0.3, _BROW_WIDTH))
+    # Both eyes blink together. A wink cannot be told from the far eye of a turned head, whose lids look half shut.
+    share = (shares[0] + shares[1]) / 2
+    shut = np.asarray(np.clip((_LID_OPEN - share) / (_LID_OPEN - _LID_CLOSED), 0, 1), np.float32)
+    for side in ("Left", "Right"):
+        _put(motion, f"eyeBlink{side}", shut)
     for name, plus, minus in (
         ("gaze_x", ("OutLeft", "InRight"), ("InLeft", "OutRight")),
         ("gaze_y", ("UpLeft", "UpRight"), ("DownLeft", "DownRight")),

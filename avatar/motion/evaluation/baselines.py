@@ -52,7 +52,7 @@ class LinearMouth:
             products += features.T @ targets
         if not squares.any():
             raise ValueError("a linear mouth cannot be fitted to no clips")
-        return LinearMouth(bands, np.linalg.lstsq(squares, products, rcond=None)[0])
+        return LinearMouth(bands, np.asarray(np.linalg.lstsq(squares, products, rcond=None)[0], np.float64))
 
     def __call__(self, clip: Clip) -> Mouth:
         out = band_levels(clip.speech.pcm48k, self.bands, len(clip.reference.mouth)) @ self.weights

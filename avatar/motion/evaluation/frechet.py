@@ -85,7 +85,7 @@ class WindowSpace:
         for scene in scenes:
             rows = [self.features(scene[start:][:WINDOW_FRAMES]) for start in starts(len(scene), stride)]
             if rows:
-                out.append((np.stack(rows) - self.mean) @ self.components.T)
+                out.append(np.asarray((np.stack(rows) - self.mean) @ self.components.T, np.float32))
         return out
 
 

@@ -178,7 +178,7 @@ def score(judged: Sequence[tuple[str, Mouth, Reference]], *, seed: int = 0, lags
     )
 
 
-def correlation(a: Floats, b: Floats) -> float:
+def correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
     """Pearson's; NaN where one of them does not vary."""
     if len(a) < 2 or float(a.std()) < _STILL or float(b.std()) < _STILL:
         return float("nan")
