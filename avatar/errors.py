@@ -5,6 +5,8 @@ AvatarError
 ├── PersonaError        a persona folder is missing, damaged or of an unknown version
 ├── MediaFileError      a sound or video file cannot be read, or holds nothing
 ├── WeightsError        weights of a renderer are missing, or are not what they should be
+├── RendererFailed      a renderer cannot draw (any more)
+├── RendererBusy        a renderer draws as many conversations as it can
 ├── MotionWeightsError  the learned motion's weights are missing, damaged or of another version
 └── ToolMissing         an optional tool (MediaPipe) is not installed or cannot load
 """
@@ -61,3 +63,15 @@ class WeightsError(AvatarError):
     """Weights of a renderer are missing (``weights_missing``), damaged or not those of the network they are for."""
 
     code = "weights_error"
+
+
+class RendererFailed(AvatarError):
+    """A renderer cannot draw, or cannot any more: its device failed, or is too slow."""
+
+    code = "renderer_failed"
+
+
+class RendererBusy(AvatarError):
+    """A renderer draws as many conversations as it can in time; one that ends makes room."""
+
+    code = "busy"

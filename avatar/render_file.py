@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +17,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
-from avatar.beats import BeatMaker
+from avatar.beats import BeatMaker, RenderedBeat
 from avatar.content_tags import append_xmp, mp4_tags
 from avatar.errors import MediaFileError
 from avatar.mark import Mark, apply_mark
@@ -102,10 +102,35 @@ def render_file(
         MediaFileError: code ``output_unwritable`` (a full disk, say) or what ``speech`` raises. Whatever ends
             this early, Ctrl-C included, nothing is left behind.
     """
+    beats = _beats(speech, BeatMaker(renderer, motion))
+    return write_beats(beats, path, renderer.width, renderer.height, mark=mark, on_progress=on_progress)
+
+
+def write_beats(
+    beats: Iterable[RenderedBeat],
+    path: Path,
+    width: int,
+    height: int,
+    *,
+    mark: Mark | None,
+    on_progress: Callable[[float], None] = lambda seconds: None,
+) -> RenderedFile:
+    """The part of ``render_file`` after the drawing.
+
+    Args:
+        beats: taken one at a time; ``width`` x ``height``.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    frames, samples = 0, 0
     try:
-        with _Mp4Writer(partial, renderer.width, renderer.height) as writer:
-            result = _write_beats(speech, BeatMaker(renderer, motion), writer, mark, on_progress)
+        with _Mp4Writer(partial, width, height) as writer:
+            for beat in beats:
+                if mark is not None:
+                    apply_mark(beat.frame, mark)
+                writer.write(beat.frame, beat.pcm48k)
+                frames += 1
+                samples += beat.speech_samples
+                on_progress(frames / FRAME_RATE_HZ)
         append_xmp(partial)
         partial.replace(path)
     except (av.error.FFmpegError, OSError) as error:
@@ -115,21 +140,14 @@ def render_file(
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
-    frames, samples = result
     return RenderedFile(path, frames, samples / SPEECH_RATE_HZ)
 
 
-def _write_beats(
-    speech: Iterable[SpeechChunk],
-    maker: BeatMaker,
-    writer: _Mp4Writer,
-    mark: Mark | None,
-    on_progress: Callable[[float], None],
-) -> tuple[int, int]:
-    """Beats until the speech is over, then the tail. Returns frames and samples of speech."""
+def _beats(speech: Iterable[SpeechChunk], maker: BeatMaker) -> Iterator[RenderedBeat]:
+    """Beats until the speech is over, then the tail."""
     chunks = iter(speech)
     finished = False
-    frames, samples, tail = 0, 0, TAIL_FRAMES
+    tail = TAIL_FRAMES
     while tail:
         while not finished and not maker.speech_ready():
             chunk = next(chunks, None)
@@ -142,14 +160,7 @@ def _write_beats(
             if maker.queued_samples:
                 raise RuntimeError("the motion source made no motion for the end of the speech")
             tail -= 1
-        beat = maker.next()
-        if mark is not None:
-            apply_mark(beat.frame, mark)
-        writer.write(beat.frame, beat.pcm48k)
-        frames += 1
-        samples += beat.speech_samples
-        on_progress(frames / FRAME_RATE_HZ)
-    return frames, samples
+        yield maker.next()
 
 
 class _Mp4Writer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from avatar.beats import BeatMaker
+from avatar.beats import Beats
 from avatar.speech import SpeechChunk
 from streaming.beat import Beat
 from streaming.encoding.video import VideoEncoder
@@ -38,7 +38,7 @@ class BeatLoop:
     after ``Clear``, and the first of speech after idle ones, which the gateway then drops.
     """
 
-    def __init__(self, maker: BeatMaker, encoder: VideoEncoder) -> None:
+    def __init__(self, maker: Beats, encoder: VideoEncoder) -> None:
         self._maker = maker
         self._encoder = encoder
         self._utterances: deque[_Utterance] = deque()

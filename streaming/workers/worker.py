@@ -6,7 +6,7 @@ import importlib
 import select
 import socket
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import msgpack
@@ -26,19 +26,22 @@ from streaming.workers.messages import (
 )
 
 
-def run(connection: socket.socket, spec_bytes: bytes, factory: str) -> None:
+def run(
+    connection: socket.socket, spec_bytes: bytes, factory: str, *, on_ready: Callable[[], None] = lambda: None
+) -> None:
     """Serve one conversation over ``connection`` until the other end closes it.
 
     Args:
         connection: a connected stream socket, blocking.
         spec_bytes: the ``WorkerSpec`` (``pack_spec``, msgpack).
-        factory: "module:function" that makes the ``BeatMaker`` of a ``WorkerSpec``.
+        factory: "module:function" that makes the ``Beats`` of a ``WorkerSpec``.
+        on_ready: called when beats can be made.
     """
     try:
         spec = unpack_spec(msgpack.unpackb(spec_bytes))
         module, _, function = factory.partition(":")
-        maker = getattr(importlib.import_module(module), function)(spec)
         encoder = open_encoder(spec.codec, spec.size, spec.size, spec.bitrate_bps)
+        maker = getattr(importlib.import_module(module), function)(spec)
         loop = BeatLoop(maker, encoder)
     except (AvatarError, ValueError) as error:
         _send(connection, Failed(getattr(error, "code", "worker_lost"), str(error)))
@@ -49,12 +52,17 @@ def run(connection: socket.socket, spec_bytes: bytes, factory: str) -> None:
         return
     try:
         _send(connection, Ready())
+        on_ready()
         _serve(connection, loop)
     except ConnectionError:
         return
+    except AvatarError as error:
+        _send(connection, Failed(error.code, str(error)))
     except Exception as error:
         traceback.print_exc()
         _send(connection, Failed("worker_lost", f"The avatar worker failed: {error!r}"))
+    finally:
+        maker.close()
 
 
 def _serve(connection: socket.socket, loop: BeatLoop) -> None:
