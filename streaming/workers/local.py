@@ -7,11 +7,12 @@ import itertools
 import os
 
 from streaming.errors import Busy, WorkerLost
-from streaming.workers.local_worker import LocalWorker
+from streaming.workers.local_worker import START_TIMEOUT_S, LocalWorker
 from streaming.workers.pool import WorkerSpec
-from streaming.workers.zygote_process import ZygoteProcess
+from streaming.workers.zygote_process import ZYGOTE, ZygoteProcess
 
 BEAT_MAKER = "streaming.workers.beat_maker:make_beat_maker"
+HOST = "streaming.workers.host"
 
 
 class LocalWorkerPool:
@@ -20,11 +21,23 @@ class LocalWorkerPool:
     Args:
         capacity: conversations at once; None for three a core, what a 512x512 portrait leaves room for.
         beat_maker: "module:function" that makes a ``BeatMaker`` of a ``WorkerSpec``.
+        starter: the module whose process starts the workers: ``ZYGOTE`` forks a process each, ``HOST`` runs them as
+            threads of its own, for renderers that share a GPU.
+        start_timeout_s: how long a worker may take until it can make beats.
     """
 
-    def __init__(self, capacity: int | None = None, *, beat_maker: str = BEAT_MAKER) -> None:
+    def __init__(
+        self,
+        capacity: int | None = None,
+        *,
+        beat_maker: str = BEAT_MAKER,
+        starter: str = ZYGOTE,
+        start_timeout_s: float = START_TIMEOUT_S,
+    ) -> None:
         self.capacity = capacity if capacity is not None else 3 * (os.cpu_count() or 1)
         self._beat_maker = beat_maker
+        self._starter = starter
+        self._start_timeout_s = start_timeout_s
         self._numbers = itertools.count(1)
         self._workers: dict[int, LocalWorker] = {}
         self._starting: asyncio.Lock = asyncio.Lock()
@@ -44,7 +57,7 @@ class LocalWorkerPool:
             if self._zygote is None or not self._zygote.alive:
                 if self._zygote is not None:
                     await self._zygote.close()
-                self._zygote = await ZygoteProcess.start(self._exited)
+                self._zygote = await ZygoteProcess.start(self._exited, self._starter)
 
     async def acquire(self, spec: WorkerSpec) -> LocalWorker:
         """A worker for one conversation; see ``WorkerPool.acquire``."""
@@ -56,7 +69,7 @@ class LocalWorkerPool:
         try:
             await self.start()
             assert self._zygote is not None
-            await worker.open(self._zygote, number, spec, self._beat_maker)
+            await worker.open(self._zygote, number, spec, self._beat_maker, timeout_s=self._start_timeout_s)
         except BaseException:
             await worker.close()
             raise

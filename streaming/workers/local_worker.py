@@ -10,7 +10,7 @@ from contextlib import suppress
 from avatar.motion.source import Gesture, Mode
 from avatar.speech import SpeechChunk
 from streaming.beat import Beat
-from streaming.errors import WorkerLost
+from streaming.errors import Busy, WorkerLost
 from streaming.workers import messages
 from streaming.workers.messages import HEADER, Command, Failed, Ready, Report
 from streaming.workers.pool import WorkerSpec
@@ -49,11 +49,14 @@ class LocalWorker:
         self._progress_s = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
 
-    async def open(self, zygote: ZygoteProcess, number: int, spec: WorkerSpec, factory: str) -> None:
+    async def open(
+        self, zygote: ZygoteProcess, number: int, spec: WorkerSpec, factory: str, *, timeout_s: float = START_TIMEOUT_S
+    ) -> None:
         """Start the process and wait until it can make beats.
 
         Raises:
             WorkerLost: it cannot.
+            Busy: what it draws with has no capacity left.
         """
         ours, theirs = socket.socketpair()
         try:
@@ -64,12 +67,14 @@ class LocalWorker:
             ours.close()
             raise
         try:
-            async with asyncio.timeout(START_TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 report = await _read(reader)
         except TimeoutError:
-            raise WorkerLost(f"The avatar worker did not start within {START_TIMEOUT_S:.0f} s.") from None
+            raise WorkerLost(f"The avatar worker did not start within {timeout_s:.0f} s.") from None
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise WorkerLost(f"The avatar worker died while starting{await self._how()}.") from error
+        if isinstance(report, Failed) and report.code == Busy.code:
+            raise Busy(report.message)
         if isinstance(report, Failed):
             raise WorkerLost(report.message, code=report.code, retryable=report.code == WorkerLost.code)
         assert isinstance(report, Ready), report

@@ -45,7 +45,7 @@ PRELOAD = (
 NICENESS = 5
 """Below the gateway's own: sound must leave on time even where workers want every core."""
 _PR_SET_PDEATHSIG = 1
-_MAX_DATAGRAM = 65_536
+MAX_DATAGRAM = 65_536
 
 
 def main(control_fd: int) -> None:
@@ -73,7 +73,7 @@ def main(control_fd: int) -> None:
             _reap(control, workers)
         if control in readable:
             try:
-                data, fds, _, _ = socket.recv_fds(control, _MAX_DATAGRAM, 1)
+                data, fds, _, _ = socket.recv_fds(control, MAX_DATAGRAM, 1)
             except ConnectionError:  # the gateway ended with reports unread
                 break
             if not data:
@@ -150,8 +150,8 @@ def _one_thread() -> None:
         cv2.setNumThreads(1)
 
 
-def start_arguments(control_fd: int) -> tuple[list[str], dict[str, Any]]:
-    """Arguments for ``subprocess.Popen`` that start the zygote with the caller's import path."""
-    code = f"import sys; sys.path[:] = {sys.path!r}; from streaming.workers.zygote import main; main({control_fd})"
+def start_arguments(control_fd: int, module: str = __name__) -> tuple[list[str], dict[str, Any]]:
+    """Arguments for ``subprocess.Popen`` that start the zygote (or a module that does its work) with the caller's import path."""
+    code = f"import sys; sys.path[:] = {sys.path!r}; from {module} import main; main({control_fd})"
     threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     return [sys.executable, "-c", code], {"pass_fds": (control_fd,), "env": {**os.environ, **threads}}

@@ -15,12 +15,17 @@ from streaming.workers import messages
 from streaming.workers.pool import WorkerSpec
 from streaming.workers.zygote import start_arguments
 
+ZYGOTE = "streaming.workers.zygote"
 START_TIMEOUT_S = 20.0
 """It imports OpenCV and libav: a third of a second, unless the disk is cold."""
 
 
 class ZygoteProcess:
-    """Starts and ends workers. It and they end when this does."""
+    """Starts and ends workers. It and they end when this does.
+
+    ``start`` may name another module than the zygote that speaks as it does: ``streaming.workers.host``, whose workers
+    are threads.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
         self._process = process
@@ -30,12 +35,12 @@ class ZygoteProcess:
         self._exited: Callable[[int, int], None] = lambda number, status: None
 
     @classmethod
-    async def start(cls, exited: Callable[[int, int], None]) -> ZygoteProcess:
+    async def start(cls, exited: Callable[[int, int], None], module: str = ZYGOTE) -> ZygoteProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         theirs = _above_stdio(theirs)
         try:
             with theirs:
-                arguments, options = start_arguments(theirs.fileno())
+                arguments, options = start_arguments(theirs.fileno(), module)
                 process = subprocess.Popen(  # noqa: ASYNC220  # milliseconds; it is waited for elsewhere
                     arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **options
                 )
