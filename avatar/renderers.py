@@ -1,14 +1,14 @@
-"""The renderers by name: the one place where a persona folder becomes a ``Renderer``."""
+"""The renderers by name: the one place where a persona folder becomes a ``Renderer`` or a ``WindowRenderer``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from avatar.errors import PersonaError
 from avatar.persona import Persona
-from avatar.renderer import Renderer
+from avatar.renderer import Renderer, WindowRenderer
 
 if TYPE_CHECKING:
     from avatar.portrait.framing import Framing
@@ -32,13 +32,41 @@ def open_renderer(
         PersonaError: the folder is damaged.
         ValueError: no such renderer, size or framing.
     """
-    if renderer not in RENDERERS:
-        raise ValueError(f"There is no renderer {renderer!r}; known: {', '.join(RENDERERS)}.")
+    _check(renderer, RENDERERS, size, framing)
+    return RENDERERS[renderer](Persona.load(persona_path), size, framing)
+
+
+def open_window_renderer(
+    persona_path: Path,
+    renderer: str,
+    *,
+    size: int = 512,
+    framing: str = "portrait",
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> WindowRenderer:
+    """The same for the renderers that draw in windows.
+
+    Args:
+        renderer: a key of ``WINDOW_RENDERERS``.
+        options: of that renderer; its defaults where left out.
+        seed: of what it leaves to chance.
+
+    Raises:
+        AvatarError: the folder is damaged, or what draws it is not there, fails or is busy.
+        ValueError: no such renderer, size, framing or option.
+    """
+    _check(renderer, WINDOW_RENDERERS, size, framing)
+    return WINDOW_RENDERERS[renderer](Persona.load(persona_path), size, framing, options or {}, seed)
+
+
+def _check(renderer: str, known: Mapping[str, Any], size: int, framing: str) -> None:
+    if renderer not in known:
+        raise ValueError(f"There is no renderer {renderer!r}; known: {', '.join(known)}.")
     if framing not in FRAMINGS:
         raise ValueError(f"There is no framing {framing!r}; known: {', '.join(FRAMINGS)}.")
     if size not in SIZES:
         raise ValueError(f"The size must be one of {', '.join(map(str, SIZES))}, not {size}.")
-    return RENDERERS[renderer](Persona.load(persona_path), size, framing)
 
 
 def _portrait(persona: Persona, size: int, framing: str) -> Renderer:
@@ -52,5 +80,20 @@ def _portrait(persona: Persona, size: int, framing: str) -> Renderer:
         raise PersonaError(f"Persona {persona.name!r}: {error}", code=error.code) from error
 
 
+def _echomimic(persona: Persona, size: int, framing: str, options: Mapping[str, Any], seed: int) -> WindowRenderer:
+    from avatar.echomimic.options import Options, need_gpu_extra
+
+    chosen = Options.from_dict(options)
+    need_gpu_extra()
+    from avatar.echomimic import renderer
+
+    return renderer.open_renderer(persona, size, framing, chosen, seed)
+
+
 RENDERERS: dict[str, Callable[[Persona, int, str], Renderer]] = {"portrait": _portrait}
 """Heavy packages are imported when a renderer is opened, not before."""
+
+WINDOW_RENDERERS: dict[str, Callable[[Persona, int, str, Mapping[str, Any], int], WindowRenderer]] = {
+    "echomimic": _echomimic
+}
+"""See ``avatar.renderer.WindowRenderer``; what draws is shared by all conversations of a process."""
