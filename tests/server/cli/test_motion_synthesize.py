@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from avatar.motion.training.scenes import shards as scenes
 from avatar.motion.training.synthesis import synthesis
 from server.cli.main import app
 
@@ -17,8 +18,8 @@ CONTENTS = {"contents": {"train": {"hours": 12.0, "utterances": 9, "speakers": 8
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[synthesis.Wanted]:
-    got: list[synthesis.Wanted] = []
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    got: list[Any] = []
 
     def fake(
         wanted: synthesis.Wanted, *, on_seconds: Callable[[float], None], on_note: Callable[[str], None]
@@ -29,22 +30,25 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[synthesis.Wanted]:
         return CONTENTS
 
     monkeypatch.setattr(synthesis, "synthesize", fake)
+    monkeypatch.setattr(scenes, "make_scenes", lambda *asked: got.append(asked))
     return got
 
 
-def test_what_is_asked_for(asked: list[synthesis.Wanted], tmp_path: Path) -> None:
+def test_what_is_asked_for(asked: list[Any], tmp_path: Path) -> None:
     command = ["motion", "synthesize", "--out", str(tmp_path), "--hours", "2", "--renditions", "0", "--seed", "7"]
     ran = CliRunner().invoke(app, [*command, "--workers", "3"])
     assert ran.exit_code == 0, ran.output
-    (wanted,) = asked
+    wanted, motion = asked
+    assert motion[:4] == (tmp_path, 9.0, 7, 3)
     assert (wanted.out, wanted.hours, wanted.renditions, wanted.seed, wanted.workers) == (tmp_path, 2.0, 0, 7, 3)
     assert wanted.espeak[-1] == "streaming.speaking.espeak_helper"
     assert "train: 12.00 h, 9 utterances, 80 speakers" in ran.stdout
     assert "note: flite:awb is left out" in ran.stderr
 
 
-def test_json(asked: list[synthesis.Wanted], tmp_path: Path) -> None:
-    ran = CliRunner().invoke(app, ["motion", "synthesize", "--out", str(tmp_path), "--json"])
+def test_json(asked: list[Any], tmp_path: Path) -> None:
+    ran = CliRunner().invoke(app, ["motion", "synthesize", "--out", str(tmp_path), "--scene-hours", "0", "--json"])
+    assert len(asked) == 1  # no motion was made
     assert json.loads(ran.stdout) == CONTENTS
 
 

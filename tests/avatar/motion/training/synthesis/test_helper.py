@@ -36,7 +36,7 @@ def test_what_it_said_last_is_told() -> None:
 
 def test_it_may_not_hang() -> None:
     helper = Helper([sys.executable, "-c", HANGS], "the engine", 0.2)
-    with pytest.raises(EngineFailed, match="did not answer within 0.2 s"), helper.exchange():
+    with pytest.raises(EngineFailed, match=r"did not answer within 0\.2 s"), helper.exchange():
         helper.read(1)
     helper.close()
 

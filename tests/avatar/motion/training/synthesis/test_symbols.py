@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from avatar.motion.speech import ipa
 from avatar.motion.speech.ipa import Consonant, Place, parse
 from avatar.motion.speech.visemes import viseme
 from avatar.motion.training.synthesis import symbols
+
+LETTERS = {*ipa._VOWELS, *ipa._CONSONANTS}
 
 
 @pytest.mark.parametrize("language", sorted(symbols._TABLES))
@@ -16,8 +19,7 @@ def test_every_symbol_is_read(language: str) -> None:
         (symbol,) = symbols.to_ipa([name], language)
         letters = [letter for letter in symbol if letter not in "ːʲ"]
         for letter in letters:
-            assert len(parse(letter)) == 1
-            assert parse(letter) != parse("?"), (name, letter)
+            assert letter in LETTERS, (name, letter)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_data_is_made_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monke
     assert first.stat().st_mtime_ns == kept and lost.read_bytes() == made
     assert again == manifest and done[-1] == len(plans(what)) * what.shard_s
 
-    with pytest.raises(SynthesisFailed, match="other settings .*seed 1.*seed 2"):
+    with pytest.raises(SynthesisFailed, match=r"other settings .*seed 1.*seed 2"):
         run(replace(what, seed=2))
 
 
@@ -69,7 +69,7 @@ def test_training_can_begin_on_the_first_shards() -> None:
 
 
 def test_without_synthesizers_it_says_what_to_install(tmp_path: Path) -> None:
-    with pytest.raises(SynthesisFailed, match="pip install espeakng-loader.*apt install flite festival"):
+    with pytest.raises(SynthesisFailed, match=r"pip install espeakng-loader.*apt install flite festival"):
         run(wanted(tmp_path, espeak=()))
 
 
