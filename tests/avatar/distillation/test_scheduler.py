@@ -125,7 +125,7 @@ def test_echomimic_v2s_timesteps_and_steps(shared: Path, scheduler: MultistepCon
         if key.startswith("timesteps_"):
             scheduler.set_timesteps(int(key.removeprefix("timesteps_")))
             assert scheduler.timesteps.tolist() == known[key].tolist(), key
-    np.testing.assert_allclose(scheduler.alphas_cumprod.numpy(), known["alphas_cumprod"], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(scheduler.alphas_cumprod.numpy(), known["alphas_cumprod"], rtol=0, atol=1e-6)
     sample, v = torch.from_numpy(known["sample"]), torch.from_numpy(known["v"])
     scheduler.set_timesteps(6)
     for i in (0, 2, 5):

@@ -1,0 +1,85 @@
+"""Sampling new frames with teacher or student, in one window and rolled out over a scene."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from avatar.distillation.scheduler import MultistepConsistencyScheduler
+from avatar.motion.generator.sampler import PLAYED_FRAMES, PREFIX_FRAMES
+from avatar.motion.generator.state import D
+from avatar.motion.training.transformer import MotionTransformer, summarise
+
+FIRST_HOP, HOP, AHEAD = 2, 5, 2
+"""Frames played of the first and of every later hop, and frames drawn beyond them, to be drawn again by the next."""
+
+
+def sample(
+    network: MotionTransformer,
+    scheduler: MultistepConsistencyScheduler,
+    steps: int,
+    noise: Tensor,
+    played: Tensor,
+    condition: Tensor,
+) -> Tensor:
+    """New frames by ``steps`` steps: ``teacher_steps`` of a teacher, or as many as a student has segments.
+
+    Args:
+        noise: standard normal, [batch, N, D].
+        played: normalised, [batch, PLAYED_FRAMES, D].
+        condition: normalised, of the prefix and the new frames, [batch, PREFIX_FRAMES + N, C].
+
+    Returns:
+        Normalised states, [batch, N, D].
+    """
+    scheduler.set_timesteps(steps)
+    prefix, history = summarise(played)
+    x = noise
+    for t in scheduler.timesteps.tolist():
+        v = network(x, torch.full((len(x),), t), prefix, history, condition)
+        x = scheduler.step(v, t, x, return_dict=False)[0]
+    return x
+
+
+@torch.no_grad()
+def roll_out(
+    network: MotionTransformer,
+    steps: int,
+    condition: NDArray[np.float32],
+    begin: NDArray[np.float32],
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """A scene generated from its own output, hop by hop, as it is while serving.
+
+    A frame keeps its noise when it is drawn again, so that the second draw changes little.
+
+    Args:
+        condition: normalised, [batch, frames, C].
+        begin: normalised states of the frame before the first, [batch, D].
+
+    Returns:
+        Normalised states, float32 [batch, frames, D].
+    """
+    network.eval()
+    scheduler = MultistepConsistencyScheduler()
+    batch, frames, _ = condition.shape
+    played = np.repeat(begin[:, None].astype(np.float32), PLAYED_FRAMES, axis=1)
+    told = np.concatenate([np.repeat(condition[:, :1], PREFIX_FRAMES, axis=1), condition], axis=1)
+    noise = rng.standard_normal((batch, frames + AHEAD, D)).astype(np.float32)
+    at, hop = 0, FIRST_HOP
+    while at < frames:
+        new = min(hop + AHEAD, frames - at)
+        drawn = sample(
+            network,
+            scheduler,
+            steps,
+            torch.from_numpy(noise[:, at : at + new]),
+            torch.from_numpy(played[:, -PLAYED_FRAMES:]),
+            torch.from_numpy(told[:, at : at + PREFIX_FRAMES + new]),
+        ).numpy()
+        keep = min(hop, new)
+        played = np.concatenate([played, drawn[:, :keep]], axis=1)
+        at, hop = at + keep, HOP
+    return played[:, PLAYED_FRAMES : PLAYED_FRAMES + frames]
