@@ -103,7 +103,7 @@ class HandBasis:
     def encode(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Keypoints [frames, 2, 21, 2] or [frames, 84] to coefficients [frames, HAND_COMPONENTS]."""
         flat = np.asarray(points, np.float32).reshape(-1, _HAND_VALUES)
-        coefficients: NDArray[np.float32] = (flat - self.mean) @ self.components.T
+        coefficients: NDArray[np.float32] = np.matmul(flat - self.mean, self.components.T, dtype=np.float32)
         return coefficients
 
     def decode(self, coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -272,7 +272,7 @@ def from_motion(values: NDArray[np.float32], demand: NDArray[np.float32], hands:
         raise ValueError(f"motion {values.shape} and mouth demand {demand.shape} do not belong together")
 
     def both(name: str) -> NDArray[np.float32]:
-        mean: NDArray[np.float32] = (values[:, INDEX[name + "Left"]] + values[:, INDEX[name + "Right"]]) / 2
+        mean: NDArray[np.float32] = values[:, [INDEX[name + "Left"], INDEX[name + "Right"]]].mean(axis=1)
         return mean
 
     mouth = _mouth_of(values, demand)
@@ -311,8 +311,8 @@ def _mouth_of(values: NDArray[np.float32], demand: NDArray[np.float32]) -> NDArr
 
     def mean(name: str) -> NDArray[np.float32]:
         sides = (name,) if name in INDEX else (name + "Left", name + "Right")
-        total: NDArray[np.float32] = sum((values[:, INDEX[side]] for side in sides), np.zeros(len(values), np.float32))
-        return total / len(sides)
+        mean: NDArray[np.float32] = values[:, [INDEX[side] for side in sides]].mean(axis=1)
+        return mean
 
     mouth = np.clip(demand, 0.0, 1.0).astype(np.float32)
     jaw = mean("jawOpen")
