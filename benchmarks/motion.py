@@ -257,12 +257,15 @@ def _pixels(report: Report, make: MakeSource, clips: list[Clip], tell: Tell) -> 
 
 
 def _sampling(report: Report, runs: Path, data: Path, tell: Tell) -> None:
-    seconds = motion_sampling.torch_samplers(runs)
-    report.data["sampler, CPU seconds a hop"] = seconds
-    teacher = seconds.get("teacher, 40 steps")
-    student = seconds.get("student, 4 steps")
-    if teacher and student:
-        report.add("sampler: calls; time, one thread", f"40 to 4; {teacher / student:.1f} times faster", ">= 9 times")
+    for runtime, seconds in (
+        ("onnxruntime", motion_sampling.onnx_samplers(runs / "comparison")),
+        ("torch", motion_sampling.torch_samplers(runs)),
+    ):
+        report.data[f"sampler in {runtime}, CPU seconds a hop"] = seconds
+        teacher, student = (seconds.get(name) for name in ("teacher, 40 steps", "student, 4 steps"))
+        if teacher and student:
+            told = f"{1000 * teacher:.1f} ms to {1000 * student:.1f} ms, {teacher / student:.1f} times faster"
+            report.add(f"sampler, 40 calls to 4, one thread of {runtime}", told, ">= 9 times")
     made = motion_sampling.roll_outs(runs, data, tell, most_frames=FRECHET_FRAMES)
     held_out = [state for state, _ in motion_sampling.scenes_of(data / "scenes" / "test", most_frames=FRECHET_FRAMES)]
     training = [

@@ -56,10 +56,10 @@ def frame_levels(speech: SpeechChunk, frames: int) -> np.ndarray:
     return np.maximum(envelope_db(pcm).reshape(frames, -1).mean(1), -60.0).astype(np.float32)
 
 
-def silent(make: MakeSource, mode: Mode, *, seconds: float = SILENCE_S) -> Motion:
+def silent(make: MakeSource, mode: Mode) -> Motion:
     source = make(4)
     source.set_mode(mode)
-    return source.take(round(seconds * FRAME_RATE_HZ), speaking=False)
+    return source.take(round(SILENCE_S * FRAME_RATE_HZ), speaking=False)
 
 
 def describe(motion: Motion, *, hop_frames: int) -> dict[str, Any]:

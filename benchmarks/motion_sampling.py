@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,6 @@ def roll_outs(runs: Path, data: Path, tell: Tell, *, most_frames: int) -> dict[s
     from avatar.motion.generator.state import Normalisation
     from avatar.motion.training.diffusion_training import trained_transformer
     from avatar.motion.training.sampling import roll_out
-    from avatar.motion.training.scene_windows import normalise_condition
 
     torch.set_num_threads(1)
     normalisation = Normalisation.load(data / "normalisation.npz")
@@ -100,7 +100,7 @@ def roll_outs(runs: Path, data: Path, tell: Tell, *, most_frames: int) -> dict[s
         for first in range(0, len(scenes), BATCH):
             batch = scenes[first : first + BATCH]
             tell(f"{name}: scenes {first} to {first + len(batch)} of {len(scenes)}")
-            told = np.stack([normalise_condition(condition, normalisation) for _, condition in batch])
+            told = np.stack([normalisation.condition(condition) for _, condition in batch])
             begin = np.stack([normalisation.state(state[0]) for state, _ in batch])
             rng = np.random.default_rng(first)
             out += [normalisation.physical(each) for each in roll_out(network, steps, told, begin, rng)]
@@ -114,15 +114,15 @@ def torch_samplers(runs: Path) -> dict[str, float]:
 
     from avatar.distillation.scheduler import MultistepConsistencyScheduler
     from avatar.motion.generator.condition import C
+    from avatar.motion.generator.sampler import PLAYED_FRAMES, PREFIX_FRAMES
     from avatar.motion.generator.state import D
     from avatar.motion.training.diffusion_training import trained_transformer
     from avatar.motion.training.sampling import AHEAD, HOP, sample
-    from avatar.motion.training.transformer import PLAYED, PREFIX
 
     torch.set_num_threads(1)
     new = HOP + AHEAD
-    noise, played = torch.randn(1, new, D), torch.randn(1, PLAYED, D)
-    condition = torch.randn(1, PREFIX + new, C)
+    noise, played = torch.randn(1, new, D), torch.randn(1, PLAYED_FRAMES, D)
+    condition = torch.randn(1, PREFIX_FRAMES + new, C)
     out = {}
     for name, folder, steps in (
         ("teacher, 40 steps", "teacher", 40),
@@ -136,4 +136,37 @@ def torch_samplers(runs: Path) -> dict[str, float]:
                     return sample(network, MultistepConsistencyScheduler(), steps, noise, played, condition)
 
             out[name] = sampler_seconds(draw)
+    return out
+
+
+GRAPHS = {
+    "teacher, 40 steps": "teacher-40",
+    "teacher, plain DDIM-4": "teacher-4",
+    "student, 4 steps": "student-4",
+    "student, 4 steps, int8": "student-4-int8",
+    "student, 2 steps": "student-2",
+    "student, 1 step": "student-1",
+}
+
+
+def onnx_samplers(folder: Path) -> dict[str, float]:
+    """As ``torch_samplers``, in the runtime that serves: the graphs of ``parley motion export --comparison``."""
+    from avatar.motion.generator import sampler
+    from avatar.motion.generator.condition import C
+    from avatar.motion.generator.network import OnnxNetwork
+    from avatar.motion.generator.source import AHEAD_FRAMES, SPEAKING_HOP
+    from avatar.motion.generator.state import D
+
+    new = SPEAKING_HOP + AHEAD_FRAMES
+    rng = np.random.default_rng(0)
+    given = {
+        "prefix": rng.standard_normal((1, sampler.PLAYED_FRAMES, D)).astype(np.float32),
+        "condition": rng.standard_normal((1, sampler.PREFIX_FRAMES + new, C)).astype(np.float32),
+        "noise": rng.standard_normal((1, new, D)).astype(np.float32),
+    }
+    out = {}
+    for name, stem in GRAPHS.items():
+        if (folder / f"{stem}.onnx").is_file():
+            network = OnnxNetwork(folder / f"{stem}.onnx", sampler.INPUTS, sampler.OUTPUTS)
+            out[name] = sampler_seconds(partial(network.run, given))
     return out
