@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, get_args
 
 from avatar.errors import MotionWeightsError
@@ -12,8 +13,9 @@ MotionKind = Literal["auto", "learned", "rules"]
 KINDS: tuple[str, ...] = get_args(MotionKind)
 
 
+@lru_cache(maxsize=4)
 def choose_motion(kind: str = "auto") -> tuple[str, str]:
-    """Resolve "auto" without loading anything.
+    """Resolve "auto" without loading anything; once in a process, so that what moves its avatars never changes on the way.
 
     Returns:
         "learned" or "rules", and why, for people.
@@ -41,8 +43,7 @@ def open_motion(kind: str = "auto", *, seed: int = 0) -> MotionSource:
     """A source of motion, ready to be taken from.
 
     Args:
-        kind: one of ``KINDS``; a conversation passes what ``choose_motion`` chose at the start, so that what moves it
-            never changes on the way.
+        kind: one of ``KINDS``; the workers of a conversation are given what ``choose_motion`` chose in the gateway.
         seed: of everything that is left to chance.
 
     Raises:

@@ -14,7 +14,7 @@ import typer
 from avatar.errors import AvatarError, MediaFileError
 from avatar.motion.source import MotionSource
 from avatar.persona import Persona
-from avatar.renderers import FRAMINGS, SIZES
+from avatar.renderers import FRAMINGS, RENDERERS, SIZES, WINDOW_RENDERERS
 from avatar.speech import FRAME_RATE_HZ, SpeechChunk
 from server.cli.failure import fail
 from server.cli.progress import seconds_done
@@ -42,7 +42,16 @@ def render(
     language: Annotated[
         str | None, typer.Option(help="Language of the speech and the mark.", show_default="en")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of blinks, glances and sway.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of blinks, glances and sway; of echomimic's noise.")] = 0,
+    renderer: Annotated[
+        str | None, typer.Option(help="portrait or echomimic.", show_default="the configured one, else portrait")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=100, help="Denoising steps of echomimic.", show_default="as its authors run the weights"
+        ),
+    ] = None,
     no_mark: Annotated[
         bool,
         typer.Option("--no-mark", help='Leave out the "AI-generated" mark; showing it elsewhere is then up to you.'),
@@ -57,13 +66,20 @@ def render(
     if motion is None and (audio is None) == (text is None):
         typer.echo("parley: give either --audio, --text or --motion", err=True)
         raise typer.Exit(2)
-    _check_choice("--size", size, SIZES)
-    _check_choice("--framing", framing, FRAMINGS)
-    given = {"size": size, "framing": framing, "persona": avatar, "mark": False if no_mark else None}
+    check_choice("--size", size, SIZES)
+    check_choice("--framing", framing, FRAMINGS)
+    check_choice("--renderer", renderer, (*RENDERERS, *WINDOW_RENDERERS))
+    given = {
+        "renderer": renderer,
+        "size": size,
+        "framing": framing,
+        "persona": avatar,
+        "mark": False if no_mark else None,
+    }
     settings = load_settings(avatar={key: value for key, value in given.items() if value is not None})
     language = language or settings.speaking.language
     try:
-        report = _render(settings, out, audio, text, motion, voice, language, seed, force=force, quiet=as_json)
+        report = _render(settings, out, audio, text, motion, voice, language, seed, steps, force=force, quiet=as_json)
     except (AvatarError, StreamingError) as error:
         raise fail(error, as_json=as_json) from None
     if as_json:
@@ -85,6 +101,7 @@ def _render(
     voice: str | None,
     language: str,
     seed: int,
+    steps: int | None,
     *,
     force: bool,
     quiet: bool,
@@ -93,10 +110,11 @@ def _render(
     from avatar.media import SoundFile
     from avatar.motion.motion_file import load_motion
     from avatar.motion.player import MotionPlayer, as_long_as
-    from avatar.motion.rules import RuleMotionSource
+    from avatar.motion.sources import choose_motion, open_motion
     from avatar.persona import find_persona
     from avatar.render_file import check_output, render_file
     from avatar.renderers import open_renderer
+    from server.cli.render_echomimic import render_with_echomimic
 
     look = settings.avatar
     check_output(out, overwrite=force, not_over=audio)
@@ -116,14 +134,24 @@ def _render(
             speech = closing.enter_context(_Spoken(settings, persona, text, voice, language))
         else:
             speech = iter(())
-        source: MotionSource = RuleMotionSource(seed=seed)
+        source: MotionSource
         if recorded is not None:
             speech = as_long_as(speech, recorded, language)
-            source, duration_s = MotionPlayer(recorded), len(recorded) / FRAME_RATE_HZ
-        renderer = open_renderer(persona.path, look.renderer, size=look.size, framing=look.framing)
-        mark = make_mark(renderer.width, renderer.height, language, look.mark_corner) if look.mark else None
+            source, duration_s, kind = MotionPlayer(recorded), len(recorded) / FRAME_RATE_HZ, "recorded"
+        else:
+            kind, why = choose_motion(look.motion)
+            source = open_motion(kind, seed=seed)
+            if kind == "rules" and look.motion == "auto":
+                warnings = [*warnings, f"moved by rules: {why}"]
+        mark = make_mark(look.size, look.size, language, look.mark_corner) if look.mark else None
         tell = closing.enter_context(seconds_done("Rendering", duration_s, quiet=quiet))
-        result = render_file(speech, renderer, source, out, mark=mark, on_progress=tell)
+        if look.renderer == "echomimic":
+            result = render_with_echomimic(
+                settings, persona, speech, source, out, mark=mark, seed=seed, steps=steps, on_progress=tell, quiet=quiet
+            )
+        else:
+            renderer = open_renderer(persona.path, look.renderer, size=look.size, framing=look.framing)
+            result = render_file(speech, renderer, source, out, mark=mark, on_progress=tell)
     return {
         "path": str(out),
         "persona": persona.name,
@@ -131,11 +159,12 @@ def _render(
         "speech_s": result.speech_s,
         "frames": result.frames,
         "mark": mark is not None,
+        "motion": kind,
         "warnings": warnings,
     }
 
 
-def _check_choice(option: str, value: object, known: Sequence[object]) -> None:
+def check_choice(option: str, value: object, known: Sequence[object]) -> None:
     if value is not None and value not in known:
         typer.echo(f"parley: {option} must be one of {', '.join(map(str, known))}, not {value}", err=True)
         raise typer.Exit(2)

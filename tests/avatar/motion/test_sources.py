@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,14 @@ from avatar.motion.rules import RuleMotionSource
 
 
 @pytest.fixture
-def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     check = weights.check
     monkeypatch.setattr(weights, "check", lambda folder=tmp_path: check(tmp_path))
+    sources.choose_motion.cache_clear()
+    weights.load.cache_clear()
+    yield
+    sources.choose_motion.cache_clear()
+    weights.load.cache_clear()
 
 
 def test_auto_takes_rules_where_there_are_no_weights_and_says_why(no_weights: None) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from avatar.motion.sources import choose_motion
 from avatar.speech import Phoneme, SpeechChunk
 from server.cli.main import app
 from streaming.errors import SynthesisFailed
@@ -84,7 +85,7 @@ def test_a_sound_file(sound: Path) -> None:
     result = render("--avatar", "mei", "--audio", str(sound), "-o", "out.mp4", "--size", "256", "--json")
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
-    assert (report["persona"], report["speech_s"], report["mark"], report["warnings"]) == ("mei", 1.0, True, [])
+    assert (report["persona"], report["speech_s"], report["mark"], report["motion"]) == ("mei", 1.0, True, choose_motion()[0])
     assert duration("out.mp4") == pytest.approx(report["duration_s"], abs=0.05)
     with av.open("out.mp4") as container:
         assert container.streams.video[0].width == 256
