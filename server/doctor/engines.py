@@ -59,6 +59,13 @@ def _chosen(settings: Settings, choice: Choice) -> Finding:
             "pocketsphinx, as no Whisper model is on disk: it understands simple English, with mistakes",
             "parley models fetch small",
         )
+    if choice.engine == "rules" and settings.avatar.motion == "auto":
+        return Finding(
+            choice.seam,
+            Verdict.NOTE,
+            f"rules move the face, as the learned motion cannot: {choice.why}",
+            "pip install --force-reinstall --no-deps parley",
+        )
     return Finding(choice.seam, Verdict.OK, f"{choice.engine}: {choice.why}")
 
 
