@@ -33,9 +33,17 @@ WRAPPED = {
     "pocketsphinx": {"streaming/hearing/sphinx_engine.py"},
     "mediapipe": {"avatar/landmarks.py"},
     "espeakng_loader": {"streaming/speaking/espeak_helper.py"},
+    "huggingface_hub": {"avatar/echomimic/hub.py"},
     "playwright": {"benchmarks/chromium.py"},
 }
 """Heavy or separable packages, and the only files of the product that may import them."""
+
+OF_EXTRAS = ("torch", "diffusers", "safetensors", "transformers", "accelerate")
+TORCH_PLACES = (
+    "avatar/echomimic/", "avatar/distillation/", "avatar/motion/training/", "benchmarks/",
+    "server/cli/motion/learning.py",  # says how many threads training has
+)  # fmt: skip
+"""Packages that come with the extras, and the only folders that may import them."""
 
 HEAVY = (
     "torch", "diffusers", "transformers", "ctranslate2", "faster_whisper", "ray", "TTS", "mediapipe", "matplotlib",
@@ -97,6 +105,16 @@ def test_one_module_wraps_each_heavy_package(package: str) -> None:
         if package in top_level(imported(path))
     }
     assert users == WRAPPED[package]
+
+
+def test_torch_stays_in_its_places() -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for room in BELOW
+        for path in sources(room)
+        if top_level(imported(path)) & set(OF_EXTRAS)
+    }
+    assert users and not [user for user in users if not user.startswith(TORCH_PLACES)]
 
 
 def loaded_after(code: str, tmp_path: Path) -> tuple[set[str], float]:

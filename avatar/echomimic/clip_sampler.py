@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from diffusers import DDIMScheduler
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from avatar.echomimic.config import WINDOW_FRAMES, WINDOW_OVERLAP
 from avatar.echomimic.denoising_unet import DenoisingUNet
@@ -67,7 +67,7 @@ def sample_clip(
             free, told = velocity.chunk(2)
             velocity = free + guidance * (told - free)
         before = sample
-        sample = scheduler.step(velocity, int(timestep), before).prev_sample
+        sample = scheduler.step(velocity, int(timestep), before, return_dict=False)[0]
         if on_step is not None:
             on_step(number, before, velocity, sample)
     return sample

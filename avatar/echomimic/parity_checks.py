@@ -92,7 +92,8 @@ def _poses_drawn(run: Run) -> None:
         drawing = draw_hands(run.fixture[of + "hands"], run.fixture[of + "hands_score"], height, width)
         theirs = run.fixture[of + "image_rgb_u8"]
         first_row, end_row, first_column, end_column = placed
-        whole = paste(drawing, *theirs.shape[:2], (first_row, end_row, first_column, end_column))
+        place = (first_row, end_row, first_column, end_column)
+        whole = paste(drawing, theirs.shape[0], theirs.shape[1], place)
         run.compare(of + "image_rgb_u8", whole, DRAWING)
 
 
@@ -112,8 +113,9 @@ def _sampler(run: Run) -> None:
     for match in run.fixture.matching(r"ddim\|step(\d+)_(\d+)_(prev|x0)"):
         scheduler = ddim_scheduler(int(match[1]))
         sample, velocity = torch.from_numpy(run.fixture["ddim|sample"]), torch.from_numpy(run.fixture["ddim|v"])
-        step = scheduler.step(velocity, int(scheduler.timesteps[int(match[2])]), sample)
-        run.compare(match[0], step.prev_sample if match[3] == "prev" else step.pred_original_sample, ONE_NETWORK)
+        timestep = int(scheduler.timesteps[int(match[2])])
+        previous, clean = scheduler.step(velocity, timestep, sample, return_dict=False)
+        run.compare(match[0], previous if match[3] == "prev" else clean, ONE_NETWORK)
 
 
 def _sound(run: Run, whisper: Whisper) -> None:

@@ -81,8 +81,8 @@ class UNet(nn.Module):
             hidden, of_level = down(hidden, time, context)
             kept += of_level
         hidden = self.mid_block(hidden, time, context)
+        several = self.config.layers + 1
         for up in self.up_blocks:
-            several = len(up.resnets)
             hidden = up(hidden, kept[-several:], time, context)
             del kept[-several:]
         return hidden

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from numpy.typing import NDArray
 
 from avatar.echomimic.config import LATENT_CHANNELS, LATENT_FACTOR, TinyVAEConfig, VAEConfig

@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
 from avatar.echomimic.checkpoint import check_names, load_strict, read_tensors
 from avatar.echomimic.config import EchoMimicConfig
@@ -22,6 +24,7 @@ from avatar.echomimic.whisper import DECODER_PREFIX, Whisper
 from avatar.errors import WeightsError
 
 Progress = Callable[[str], None]
+VAE = TypeVar("VAE", AutoencoderKL, AutoencoderTiny)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +159,7 @@ def load_whisper(path: Path, config: EchoMimicConfig, dtype: torch.dtype) -> Whi
     return whisper
 
 
-def _load_vae(
-    folder: Path, kind: type[AutoencoderKL | AutoencoderTiny], dtype: torch.dtype
-) -> AutoencoderKL | AutoencoderTiny:
+def _load_vae(folder: Path, kind: type[VAE], dtype: torch.dtype) -> VAE:
     """Through diffusers, which knows the names its older releases gave to attention.
 
     Raises:
@@ -166,16 +167,18 @@ def _load_vae(
     """
     try:
         json.loads((folder / "config.json").read_text("utf-8"))
-        network, report = kind.from_pretrained(
+        loaded: Any = kind.from_pretrained(
             folder, torch_dtype=dtype, local_files_only=True, output_loading_info=True, low_cpu_mem_usage=False
         )
+        network, report = loaded
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{folder} cannot be loaded as {kind.__name__}: {reason}") from None
     faults = [f"{fault}: {', '.join(sorted(names)[:5])}" for fault, names in _faults(report) if names]
     if faults:
         raise WeightsError(f"{folder} does not fit {kind.__name__}. {'; '.join(faults)}.")
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return cast(VAE, network)
 
 
 def _faults(report: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
