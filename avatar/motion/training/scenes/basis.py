@@ -22,7 +22,7 @@ _HIDDEN_WEIGHT = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well the basis holds what it was fitted on.
+    """How well a basis holds some hands.
 
     Attributes:
         explained: share of the variance.
@@ -50,7 +50,7 @@ def sample_gestures(seed: int, scenes: int) -> tuple[NDArray[np.float32], NDArra
     return np.concatenate(points), np.concatenate(scores)
 
 
-def fit(points: NDArray[np.float32], scores: NDArray[np.float32]) -> tuple[HandBasis, Fit]:
+def fit(points: NDArray[np.float32], scores: NDArray[np.float32]) -> HandBasis:
     """The basis of the hands given, every frame counted by how much of it is seen."""
     flat = points.reshape(len(points), -1).astype(np.float64)
     weights = np.repeat(_HIDDEN_WEIGHT + scores, flat.shape[1] // 2, axis=1)
@@ -60,8 +60,7 @@ def fit(points: NDArray[np.float32], scores: NDArray[np.float32]) -> tuple[HandB
     components = vectors[:, ::-1][:, :HAND_COMPONENTS].T
     # A component's sign is arbitrary: fix it, so that equal seeds give equal files on every machine.
     components *= np.sign(components[np.arange(HAND_COMPONENTS), np.abs(components).argmax(axis=1)])[:, None]
-    basis = HandBasis(mean.astype(np.float32), components.astype(np.float32), hidden_hands())
-    return basis, measure(basis, points, scores)
+    return HandBasis(mean.astype(np.float32), components.astype(np.float32), hidden_hands())
 
 
 def measure(basis: HandBasis, points: NDArray[np.float32], scores: NDArray[np.float32]) -> Fit:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.motion.generator.condition import ACTIVITY, AT, PHONES, C
-from avatar.motion.generator.state import HANDS, MOUTH, SCORES, HandBasis, Normalisation
+from avatar.errors import AvatarError
+from avatar.motion.generator.condition import ACTIVITY, AT, CONDITION, PHONES, C
+from avatar.motion.generator.state import HANDS, MOUTH, SCORES, STATE, HandBasis, Normalisation
 from avatar.motion.training.scenes import basis as hand_basis
 from avatar.motion.training.scenes.answer import Utterance, read_shard
 from avatar.motion.training.scenes.performance import perform
@@ -30,10 +31,22 @@ SHARD_HOURS = 0.2
 _NORMALISED_ON = 3
 """Shards that mean and deviation are taken from: 36 minutes; more change them by per cents."""
 
+_MEASURED_ON = 12
+"""Scenes of other gestures that the basis of the hands is measured on."""
+
 _LEAST_STD = 0.02
 """Of residual and condition channels: what hardly varies is not blown up to unit variance."""
 
 Progress = Callable[[int, int], None]
+
+MANIFEST = "manifest.json"
+_VERSION = 1
+
+
+class ScenesFailed(AvatarError):
+    """Scenes cannot be made; says why and what to do."""
+
+    code = "synthesis_failed"
 
 
 def make_scenes(
@@ -59,14 +72,14 @@ def make_scenes(
         splits: which to make.
 
     Raises:
-        FileNotFoundError: a split has no speech shards.
+        ScenesFailed: a split has no speech shards, or the scenes that are there are of another seed or version.
     """
-    basis = _hand_basis(data_dir, seed)
+    basis = _begin(data_dir, seed)
     jobs: list[_Job] = []
     for split in splits:
         speech = sorted((data_dir / "speech" / split).glob("[0-9]*.npz"))
         if not speech:
-            raise FileNotFoundError(f"no speech shards in {data_dir / 'speech' / split}: synthesise speech first")
+            raise ScenesFailed(f"There is no speech in {data_dir / 'speech' / split}. Synthesise speech first.")
         folder = data_dir / "scenes" / split
         for number in range(math.ceil(_HELD_OUT_HOURS.get(split, hours) / SHARD_HOURS)):
             jobs.append((folder / f"{number:04d}.npz", speech[number % len(speech)], seed, number))
@@ -124,16 +137,31 @@ def make_shard(path: Path, speech: Path, seed: int, number: int, basis: HandBasi
     partial.replace(path)
 
 
-def _hand_basis(data_dir: Path, seed: int) -> HandBasis:
-    path = data_dir / "hands.npz"
+def _begin(data_dir: Path, seed: int) -> HandBasis:
+    """The hand basis, fitted if it is not there; and the manifest, refused if it is of other scenes."""
+    folder, path = data_dir / "scenes", data_dir / "hands.npz"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"version": _VERSION, "seed": seed, "state": list(STATE), "condition": list(CONDITION)}
+    manifest = folder / MANIFEST
+    try:
+        before = json.loads(manifest.read_text("utf-8")) if manifest.exists() else settings
+    except json.JSONDecodeError as error:
+        raise ScenesFailed(f"{manifest} is damaged ({error}). Remove it, and the scenes beside it.") from None
+    if {name: before.get(name) for name in settings} != settings:
+        raise ScenesFailed(
+            f"{folder} holds scenes of another seed or version of Parley (seed {before.get('seed')}, asked for: {seed})."
+            " Name another folder, or remove that one with hands.npz and normalisation.npz beside it."
+        )
     if not path.exists():
-        basis, fit = hand_basis.fit(*hand_basis.sample_gestures(seed, hand_basis.SCENES))
-        data_dir.mkdir(parents=True, exist_ok=True)
-        (data_dir / "hands.json").write_text(json.dumps(asdict(fit), indent=1) + "\n")
         partial = path.with_suffix(".part")
-        basis.save(partial)
-        os.replace(partial, path)
-    return HandBasis.load(path)
+        hand_basis.fit(*hand_basis.sample_gestures(seed, hand_basis.SCENES)).save(partial)
+        partial.replace(path)
+    basis = HandBasis.load(path)
+    if not manifest.exists():
+        held_out = hand_basis.measure(basis, *hand_basis.sample_gestures(seed + 1, _MEASURED_ON))
+        told = {**settings, "parley": importlib.metadata.version("parley"), "hands": asdict(held_out)}
+        manifest.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    return basis
 
 
 def normalise(data_dir: Path) -> None:
@@ -149,7 +177,7 @@ def normalise(data_dir: Path) -> None:
             conditions.append(file["condition"].astype(np.float64))
     partial = path.with_suffix(".part")
     statistics(np.concatenate(states), np.concatenate(conditions)).save(partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def statistics(state: NDArray[np.float64], condition: NDArray[np.float64]) -> Normalisation:

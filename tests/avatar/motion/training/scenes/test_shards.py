@@ -27,6 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(shards, "_HELD_OUT_HOURS", {"valid": 0.2, "test": 0.2})
         patch.setattr(shards, "_NORMALISED_ON", 1)
         patch.setattr(basis, "SCENES", 6)
+        patch.setattr(shards, "_MEASURED_ON", 1)
         for split in shards.SPLITS:
             write_speech_shard(data / "speech" / split / "0000.npz")
         shards.make_scenes(data, 0.4, seed=1)
@@ -96,8 +97,14 @@ def test_what_is_there_is_kept_and_the_rest_added(made: Path, monkeypatch: pytes
 
 def test_scenes_without_speech_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basis, "SCENES", 2)
-    with pytest.raises(FileNotFoundError, match="synthesise speech first"):
+    monkeypatch.setattr(shards, "_MEASURED_ON", 1)
+    with pytest.raises(shards.ScenesFailed, match="Synthesise speech first"):
         shards.make_scenes(tmp_path, 0.2, seed=1)
+
+
+def test_scenes_of_another_seed_are_not_mixed(made: Path) -> None:
+    with pytest.raises(shards.ScenesFailed, match="seed 1, asked for: 2"):
+        shards.make_scenes(made, 0.4, seed=2)
 
 
 def test_an_answer_tells_behaviours_what_a_speech_track_would(tmp_path: Path) -> None:
@@ -125,7 +132,7 @@ def test_a_streamed_answer_does_not_know_its_end(tmp_path: Path) -> None:
 def test_mood_and_strength_reach_face_and_hands(tmp_path: Path) -> None:
     write_speech_shard(tmp_path / "0000.npz")
     voices = read_shard(tmp_path / "0000.npz")
-    hands = basis.fit(*basis.sample_gestures(0, 4))[0]
+    hands = basis.fit(*basis.sample_gestures(0, 4))
     smiles, moods = [], []
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -137,6 +144,6 @@ def test_mood_and_strength_reach_face_and_hands(tmp_path: Path) -> None:
 
 def test_the_basis_holds_visible_hands_to_a_few_pixels() -> None:
     points, scores = basis.sample_gestures(5, 30)
-    fitted, _ = basis.fit(points, scores)
+    fitted = basis.fit(points, scores)
     fit = basis.measure(fitted, *basis.sample_gestures(6, 10))
     assert fit.explained > 0.98 and fit.median_px < 4.0
