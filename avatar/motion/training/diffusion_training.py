@@ -70,8 +70,9 @@ def diffusion_loss(
         The mean, and the mean of each row.
     """
     scheduler = MultistepConsistencyScheduler()
-    noisy = scheduler.add_noise(windows.state, noise, timestep)
-    target = scheduler.get_velocity(windows.state, noise, timestep)
+    clean = network.depart(windows.state, windows.played)
+    noisy = scheduler.add_noise(clean, noise, timestep)
+    target = scheduler.get_velocity(clean, noise, timestep)
     prefix, history = summarise(windows.played)
     with fast():
         v = network(noisy, timestep, prefix, history, windows.condition)
@@ -147,8 +148,10 @@ def train_teacher(data: Path, run: Path, options: DiffusionTraining, tell: Tell)
     network, average_network = MotionTransformer(options.shape), MotionTransformer(options.shape)
     average = Average(network, 0.9985)
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.peak, betas=(0.9, 0.99), weight_decay=0.01)
-    progress = load_checkpoint(run, network, average, optimizer, rng, options.about())
     train, valid = scene_libraries(data)
+    for of_network in (network.reach, average.weights["reach"]):
+        of_network.copy_(torch.from_numpy(train.reach()))
+    progress = load_checkpoint(run, network, average, optimizer, rng, options.about())
     log = Log(run, tell)
     parameters = sum(p.numel() for p in network.parameters())
     log.write(begin=progress.step, parameters=parameters, hours=train.hours, valid_hours=valid.hours)

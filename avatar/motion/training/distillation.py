@@ -77,7 +77,7 @@ class Trajectories:
 
     Attributes:
         windows: what was played and told (its ``state`` is the data's, which distillation does not use).
-        points: at the boundaries 999, 749, 499, 249 and data, [rows, BOUNDARIES, N, D].
+        points: departures at the boundaries 999, 749, 499, 249 and data, [rows, BOUNDARIES, N, D].
     """
 
     windows: MotionWindows
@@ -175,7 +175,7 @@ def measure_student(student: MotionTransformer, held_out: Trajectories, segments
         student, MultistepConsistencyScheduler(), segments, held_out.points[:, 0], windows.played, windows.condition
     )
     student.train()
-    ends = held_out.points[:, -1]
+    ends = student.arrive(held_out.points[:, -1], windows.played)
     of_teacher = likeness(drawn, MotionWindows(windows.played, ends, windows.condition))
     return {"jumps": each, **of_teacher}
 

@@ -67,7 +67,7 @@ class SamplerGraph(nn.Module):
         x = noise
         for (keep, gain), timing in zip(self.jumps, self.timings, strict=True):
             x = keep * x + gain * self.network.denoise(x, timing, recent, history, condition)
-        return x
+        return self.network.arrive(x, recent)
 
 
 def export_encoder(network: EncoderNetwork, gain: NDArray[np.float32], path: Path) -> None:

