@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from scripts.benchmark_docs import filled
 from server.cli.main import app
 from server.config import known_keys
 
@@ -142,3 +143,20 @@ def test_the_two_commands_of_the_readme_are_targets() -> None:
 
 def test_the_picture_is_small_enough_for_a_readme() -> None:
     assert (ROOT / "docs" / "picture.jpg").stat().st_size < 400_000
+
+
+def test_figures_go_where_the_page_wants_them() -> None:
+    page = "# B\n\n<!-- figures: turn -->\nold\n<!-- end -->\n\nrest <!-- figures: skew -->\n<!-- end -->\n"
+    report = {
+        "benchmark": "turn",
+        "at": "2026-11-23T01:00:00+00:00",
+        "rows": [{"measure": "|skew|", "measured": "1 ms", "goal": ""}],
+        "notes": ["A note.", "A note."],
+        "machine": {"processor": "P", "cores": 2, "memory_gib": 8, "python": "3.11", "packages": {"parley": "1"}},
+    }
+    told = filled(page, report)
+    assert "old" not in told and told.count("A note.") == 1 and "| \\|skew\\| | 1 ms |  |" in told
+    assert filled(told, report) == told
+    assert told.endswith("rest <!-- figures: skew -->\n<!-- end -->\n")
+    with pytest.raises(ValueError, match="bargein"):
+        filled(page, report | {"benchmark": "bargein"})
