@@ -127,6 +127,7 @@ class Espeak:
     def _synthesize(self, text: str, rate: int, pitch: int, word_gap: int, pitch_range: int) -> NDArray[np.float32]:
         """Samples at espeak's rate, in units of int16."""
         self._sound, self._phonemes, self._words = [], [], []
+        self._lib.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath is noise: the same words, the same sound
         for parameter, value in (
             (_PARAMETER_RATE, rate), (_PARAMETER_PITCH, pitch), (_PARAMETER_WORD_GAP, word_gap),
             (_PARAMETER_RANGE, pitch_range),

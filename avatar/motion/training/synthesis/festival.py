@@ -51,6 +51,7 @@ KNOWN = {
 
 _SCHEME = r"""
 (voice_%s)
+(set! czech-randomize nil)
 (set! parley_stretch (Parameter.get 'Duration_Stretch))
 (if (not (number? parley_stretch)) (set! parley_stretch 1.0))
 (define (parley_say text stretch wave segments)
@@ -120,6 +121,9 @@ class FestivalEngine:
             raise EngineFailed(f"festival {voice.name} could not say {text!r}")
         pcm, rate_hz = read_wave(sound)
         return Spoken(pcm, rate_hz, _phonemes(segments, voice))
+
+    def renew(self) -> None:
+        pass  # its voices are the same from call to call
 
     def close(self) -> None:
         for helper in self._helpers.values():

@@ -63,6 +63,9 @@ class FliteEngine:
         )
         return Spoken(pcm, rate_hz, phonemes)
 
+    def renew(self) -> None:
+        pass  # every sentence is a run of its own
+
     def close(self) -> None:
         pass
 

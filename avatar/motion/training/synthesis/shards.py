@@ -146,6 +146,8 @@ def make_shard(plan: ShardPlan, folder: Path, voices: list[Voice], engine_of: Ca
     spent: dict[str, float] = defaultdict(float)
     failures: dict[Voice, int] = defaultdict(int)
     notes: list[str] = []
+    for engine in {id(engine): engine for engine in map(engine_of, voices)}.values():
+        engine.renew()  # so that a shard is the same whatever was made before it
     attempt = 0
     while sum(spent.values()) < plan.seconds:
         rng = np.random.default_rng((*seed, attempt))

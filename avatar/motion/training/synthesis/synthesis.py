@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import multiprocessing
 import os
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from avatar.errors import AvatarError
-from avatar.motion.training.synthesis.corpus import Split, engines_of
+from avatar.motion.training.synthesis.corpus import Split, cast, engines_of
 from avatar.motion.training.synthesis.espeak import EspeakEngine
 from avatar.motion.training.synthesis.festival import FestivalEngine
 from avatar.motion.training.synthesis.flite import FliteEngine
@@ -182,7 +183,8 @@ def _begin(folder: Path, wanted: Wanted, voices: list[Voice]) -> dict[str, Any]:
         manifest = {
             **settings,
             "hours": wanted.hours,
-            "engines": engines_of(voices),
+            "parley": importlib.metadata.version("parley"),
+            "engines": list(engines_of(voices)),
             "voices": _described(voices),
             "text": "generated from templates and word lists written for this project; nothing is copied",
         }
@@ -217,10 +219,10 @@ def _words(settings: dict[str, Any]) -> str:
 
 
 def _made(todo: list[ShardPlan], folder: Path, wanted: Wanted, voices: list[Voice]) -> Iterator[ShardMade | None]:
-    """Each shard as it is finished; None for one that was there."""
+    """Each shard as it is finished; None for one that was there, or that nobody can speak (left-out, without recorded voices)."""
     missing = []
     for plan in todo:
-        if plan.path(folder).exists():
+        if plan.path(folder).exists() or not cast(voices, plan.split):
             yield None
         else:
             missing.append(plan)

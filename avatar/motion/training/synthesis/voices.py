@@ -83,4 +83,7 @@ class Engine(Protocol):
     def speak(self, text: str, voice: Voice, manner: Manner) -> Spoken:
         """Raises EngineFailed."""
 
+    def renew(self) -> None:
+        """Be as just started: what was said before leaves no trace in what is said from now on."""
+
     def close(self) -> None: ...

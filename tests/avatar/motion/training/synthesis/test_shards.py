@@ -33,6 +33,9 @@ class Tones:
             raise EngineFailed("it coughs")
         return spoken(16_000)
 
+    def renew(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.slow
 def test_where_no_voice_works_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ghost = Voice("espeak-ng", "en+Nobody At All", "Nobody", "en", "")
+    ghost = Voice("espeak-ng", "nowhere", "Nobody", "en", "")
     monkeypatch.setattr(synthesis, "installed_voices", lambda espeak: [ghost])
     with pytest.raises(SynthesisFailed, match="no voice works any more"):
         run(wanted(tmp_path))
