@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
+# Extras whose tests shall run too: make test EXTRAS=gpu,train. Without torch they are skipped, and say so.
+EXTRAS ?=
+
+comma := ,
 
 # The name, if that Python can run Parley.
 new_enough = $(shell $(1) -c 'import sys; sys.version_info >= (3, 11) and print("$(1)")' 2>/dev/null)
@@ -36,7 +40,7 @@ check: test-environment
 
 avatar-tools: $(VENV)/.mediapipe
 environment: $(VENV)/.base
-test-environment: $(VENV)/.test
+test-environment: $(VENV)/.test$(EXTRAS)
 
 # An environment whose Python is gone (the system's was upgraded) is made anew; what it held is then installed again,
 # because pyvenv.cfg is newer than the stamps.
@@ -60,10 +64,10 @@ $(VENV)/.base: pyproject.toml $(VENV)/pyvenv.cfg
 	  echo "The installation failed: the lines above say why. Once that is mended, the same command goes on."; exit 1; }
 	@touch $@
 
-$(VENV)/.test: pyproject.toml $(VENV)/pyvenv.cfg | $(VENV)/.base $(VENV)/.mediapipe
+$(VENV)/.test$(EXTRAS): pyproject.toml $(VENV)/pyvenv.cfg | $(VENV)/.base $(VENV)/.mediapipe
 	@echo "Setting up the tools of the tests ..."
-	@$(PIP) install --editable '.[test]'
-	@touch $@
+	@$(PIP) install --editable '.[test$(if $(EXTRAS),$(comma)$(EXTRAS))]'
+	@touch '$@'
 
 # MediaPipe declares packages that it does not load (jax, and an OpenCV with a window system that overwrites ours).
 $(VENV)/.mediapipe: avatar/mediapipe-requirements.txt $(VENV)/pyvenv.cfg | $(VENV)/.base
