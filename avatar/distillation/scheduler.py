@@ -25,7 +25,7 @@ import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
-from diffusers.utils import BaseOutput
+from diffusers.utils.outputs import BaseOutput
 from torch import Tensor
 
 DATA = -1
@@ -110,7 +110,7 @@ class MultistepConsistencyScheduler(SchedulerMixin, ConfigMixin):
         self.timesteps: Tensor = self.teacher_grid[:-1]
 
     def __len__(self) -> int:
-        return int(self.config.num_train_timesteps)
+        return len(self._alpha) - 1
 
     def set_timesteps(self, num_inference_steps: int, device: str | torch.device | None = None) -> None:
         """Choose how many steps sampling takes: ``segments`` for a student, ``teacher_steps`` for its teacher.

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from avatar.distillation.scheduler import MultistepConsistencyScheduler
@@ -102,13 +103,20 @@ def roll_teacher(teacher: MotionTransformer, windows: MotionWindows, noise: Tens
 def save_trajectories(path: Path, trajectories: Trajectories) -> None:
     """Half precision, written whole or not at all."""
     windows = trajectories.windows
-    arrays = {
-        "played": windows.played, "state": windows.state, "condition": windows.condition, "points": trajectories.points,
-    }  # fmt: skip
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        np.savez(file, **{name: value.numpy().astype(np.float16) for name, value in arrays.items()})
+        np.savez(
+            file,
+            played=_half(windows.played),
+            state=_half(windows.state),
+            condition=_half(windows.condition),
+            points=_half(trajectories.points),
+        )
     part.rename(path)
+
+
+def _half(values: Tensor) -> NDArray[np.float16]:
+    return values.numpy().astype(np.float16)
 
 
 def read_trajectories(path: Path) -> Trajectories:

@@ -176,7 +176,7 @@ def trained_encoder(run: Path) -> EncoderNetwork:
     Raises:
         TrainingError: the run has no checkpoint.
     """
-    shape = {k: tuple(v) if isinstance(v, list) else v for k, v in about_run(run)["shape"].items()}
+    shape: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in about_run(run)["shape"].items()}
     network = EncoderNetwork(EncoderShape(**shape))
     load_average(run, network)
     return network.eval()

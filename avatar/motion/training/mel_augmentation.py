@@ -5,8 +5,11 @@ On top of the renditions in the shards, whose noise, rooms and codecs are made o
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -49,7 +52,7 @@ def augment(mel: Tensor, rng: np.random.Generator) -> Tensor:
     return mel + torch.from_numpy(rng.normal(0.0, _GAIN, (rows, 1, 1)).astype(np.float32))
 
 
-def _chosen(share: float, rows: int, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+def _chosen(share: float, rows: int, rng: np.random.Generator) -> NDArray[Any]:
     return rng.random(rows) < share
 
 
@@ -65,7 +68,7 @@ def _warp(mel: Tensor, rng: np.random.Generator) -> Tensor:
     return torch.lerp(mel.gather(2, below), mel.gather(2, below + 1), share)
 
 
-def _colour(rows: int, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+def _colour(rows: int, rng: np.random.Generator) -> NDArray[Any]:
     """Equalisation, natural log of power, float32 [rows, BANDS]."""
     band = np.linspace(-0.5, 0.5, BANDS)
     curve = rng.normal(0.0, _TILT, (rows, 1)) * band
@@ -75,7 +78,7 @@ def _colour(rows: int, rng: np.random.Generator) -> np.ndarray:  # type: ignore[
     return (curve * _chosen(_COLOUR_SHARE, rows, rng)[:, None]).astype(np.float32)
 
 
-def _narrow(rows: int, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+def _narrow(rows: int, rng: np.random.Generator) -> NDArray[Any]:
     """Loss outside a narrow band, float32 [rows, BANDS]."""
     low, high = rng.uniform(150, 400, (rows, 1)), rng.uniform(3000, 4500, (rows, 1))
     outside = (low > _BAND_HZ) | (high < _BAND_HZ)

@@ -95,6 +95,8 @@ class MotionTransformer(nn.Module):
         reach: root mean square of every channel's departure over 1..MOST_FRAMES frames in the data, [MOST_FRAMES, D].
     """
 
+    reach: Tensor
+
     def __init__(self, shape: TransformerShape | None = None) -> None:
         super().__init__()
         shape = shape or TransformerShape()
