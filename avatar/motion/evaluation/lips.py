@@ -28,7 +28,7 @@ NEAR_FRAMES = 1
 CHEEKS_OF_SMILE = 0.6
 """cheekSquint over the smile that behaviours add."""
 
-PAUSE_EDGE_FRAMES = 3
+PAUSE_EDGE_FRAMES = 1
 """Closing into a pause and opening out of it belong to the pause."""
 
 BLOCK_FRAMES = FRAME_RATE_HZ
@@ -71,11 +71,13 @@ class Reference:
     Attributes:
         mouth: the reference's own.
         closures: bool [frames], where p, b and m close it.
-        silent: bool [frames], inside pauses.
+        pauses: bool [frames], where nobody speaks: closing there is no mistake.
+        silent: bool [frames], well inside the longer pauses: there the mouth has to be closed.
     """
 
     mouth: Mouth
     closures: Flags
+    pauses: Flags
     silent: Flags
 
 
@@ -252,11 +254,10 @@ def _blocks(mouth: Mouth, reference: Reference, frames: int) -> _Blocks:
         block = of_frame[(start + end - 1) // 2]
         counts[block, 1] += 1
         counts[block, 0] += near[start:end].any()
-    silent = reference.silent[:frames]
-    pause = widened(silent, PAUSE_EDGE_FRAMES)
+    pause = widened(reference.pauses[:frames], PAUSE_EDGE_FRAMES)
     wanted = widened(reference.closures[:frames], NEAR_FRAMES)
     narrow = wanted | widened(reference.mouth.closed[:frames], NEAR_FRAMES)
-    for start, end in runs(closed & ~silent):
+    for start, end in runs(closed & ~reference.silent[:frames]):
         if not wanted[start:end].any() and pause[start:end].any():
             continue
         block = of_frame[(start + end - 1) // 2]

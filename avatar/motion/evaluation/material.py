@@ -76,27 +76,29 @@ def reference_of(speech: SpeechChunk) -> Reference:
     frames = [track.next() for _ in range(track.ready())]
     mouth = np.stack([frame.planned.mouth for frame in frames])
     sealed = np.array([frame.planned.sealed for frame in frames])
-    return _reference(
-        mouth, sealed, np.array([frame.planned.touching for frame in frames]), _pauses(speech, len(frames))
-    )
+    return _reference(mouth, sealed, np.array([frame.planned.touching for frame in frames]), speech)
 
 
 def _reference(
-    mouth: NDArray[np.float32], sealed: NDArray[np.bool_], touching: NDArray[np.bool_], silent: NDArray[np.bool_]
+    mouth: NDArray[np.float32], sealed: NDArray[np.bool_], touching: NDArray[np.bool_], speech: SpeechChunk
 ) -> Reference:
     shown = np.array(mouth, np.float32)
     coarticulation.enforce(shown, sealed, touching)
-    return Reference(mouth_of(to_channels(shown)), sealed, silent)
+    frames = len(shown)
+    return Reference(
+        mouth_of(to_channels(shown)), sealed, _away_from_sounds(speech, frames, 0.0),
+        _away_from_sounds(speech, frames, PAUSE_INSIDE_MS),
+    )  # fmt: skip
 
 
-def _pauses(speech: SpeechChunk, frames: int) -> NDArray[np.bool_]:
-    """Frames inside silences. What precedes the first phoneme and follows the last is silence too."""
-    inside = np.ones(frames, bool)
+def _away_from_sounds(speech: SpeechChunk, frames: int, by_ms: float) -> NDArray[np.bool_]:
+    """Frames whose middle is farther from every sound; what precedes the first and follows the last is silence too."""
+    away = np.ones(frames, bool)
     middles = (np.arange(frames) + 0.5) * 1000 / FRAME_RATE_HZ
     for phoneme in speech.phonemes or ():
         if phoneme.symbol not in ("", "_"):
-            inside &= (middles < phoneme.start_ms - PAUSE_INSIDE_MS) | (middles > phoneme.end_ms + PAUSE_INSIDE_MS)
-    return inside
+            away &= (middles < phoneme.start_ms - by_ms) | (middles > phoneme.end_ms + by_ms)
+    return away
 
 
 def held_out_clips(shards: Path, *, most: int | None = None) -> Iterator[Clip]:
@@ -144,5 +146,5 @@ def _utterance(arrays: dict[str, NDArray[np.generic]], i: int, name: str) -> Cli
     speech = SpeechChunk(np.asarray(pcm, np.int16), str(arrays["language"][i]), phonemes)
     mouth = np.asarray(part("mouth", "frame_offset"), np.float32)
     sealed, touching = (np.asarray(part(key, "frame_offset"), bool) for key in ("sealed", "touching"))
-    reference = _reference(mouth, sealed, touching, _pauses(speech, len(mouth)))
+    reference = _reference(mouth, sealed, touching, speech)
     return Clip(f"{name} {arrays['voice'][i]}", str(arrays["engine"][i]), speech, reference)

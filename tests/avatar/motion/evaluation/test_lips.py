@@ -27,7 +27,8 @@ def mouth(opening: np.ndarray, closed: np.ndarray | None = None) -> Mouth:
 
 def reference(opening: np.ndarray, closures: np.ndarray | None = None, silent: np.ndarray | None = None) -> Reference:
     nothing = np.zeros(len(opening), bool)
-    return Reference(mouth(opening), nothing if closures is None else closures, nothing if silent is None else silent)
+    silent = nothing if silent is None else silent
+    return Reference(mouth(opening), nothing if closures is None else closures, silent, silent)
 
 
 def flags(*frames: int, length: int = FRAMES) -> np.ndarray:
@@ -98,7 +99,7 @@ def test_closing_in_a_pause_is_no_mistake() -> None:
 
 
 def test_where_the_reference_is_as_narrow_it_is_told_apart() -> None:
-    truth = Reference(Mouth(wave(1), wave(2), wave(3), flags(400)), flags(100), flags())
+    truth = Reference(Mouth(wave(1), wave(2), wave(3), flags(400)), flags(100), flags(), flags())
     found = score([("a", mouth(wave(1), flags(100, 400, 800)), truth)])
     assert found.false.value == pytest.approx(2 / 3)
     assert found.false_beyond_reference == pytest.approx(1 / 3)
