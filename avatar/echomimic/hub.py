@@ -12,6 +12,7 @@ from typing import Protocol
 import httpx2
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.utils import tqdm
 
 from avatar.echomimic.released import (
     WHISPER_LICENCE,
@@ -23,6 +24,9 @@ from avatar.echomimic.released import (
     stored,
 )
 from avatar.errors import WeightsError
+
+WHISPER_BYTES = 75_600_000
+"""About the size of OpenAI's tiny.pt; its server is not asked before the download."""
 
 
 class Hub(Protocol):
@@ -84,9 +88,11 @@ class HuggingFace:
                 partial.open("wb") as file,
             ):
                 answer.raise_for_status()
-                for block in answer.iter_bytes(1 << 20):
-                    digest.update(block)
-                    file.write(block)
+                with tqdm(total=WHISPER_BYTES, unit="B", unit_scale=True, desc=path.name) as bar:
+                    for block in answer.iter_bytes(1 << 20):
+                        digest.update(block)
+                        file.write(block)
+                        bar.update(len(block))
             if digest.hexdigest() != WHISPER_SHA256:
                 raise WeightsError(f"What {WHISPER_URL} sent is not Whisper-tiny: its SHA-256 is {digest.hexdigest()}.")
             partial.replace(path)
@@ -94,10 +100,6 @@ class HuggingFace:
             raise WeightsError(f"{WHISPER_URL} could not be fetched: {_first_line(error)}") from None
         finally:
             partial.unlink(missing_ok=True)
-
-
-WHISPER_BYTES = 75_600_000
-"""About the size of OpenAI's tiny.pt; its server is not asked before the download."""
 
 
 def plan(hub: Hub, folder: Path, variant: Variant, *, repository: str | None = None) -> list[Planned]:
