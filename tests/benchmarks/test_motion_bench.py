@@ -41,7 +41,7 @@ def recordings(tmp_path: Path) -> Path:
 def made(monkeypatch: pytest.MonkeyPatch) -> None:
     model = fake_model()
 
-    def learned(weights: Path | None, encoder: Path | None = None) -> MakeSource:
+    def learned(weights: Path | None) -> MakeSource:
         return lambda seed: LearnedMotionSource(model, seed)
 
     monkeypatch.setattr(motion, "learned", learned)
@@ -82,8 +82,9 @@ def test_held_out_voices_are_told_by_engine_and_language(tmp_path: Path) -> None
         shard(tmp_path / "speech" / split / "0001.npz", 4, "flite")
     report = measure(Material(data=tmp_path), ("voices",))
     told = {measure for measure, _, _ in report.rows}
-    assert {"... espeak-ng", "... flite", "... en", "held-out voices: opening"} <= told
-    assert any("--left-out" in note for note in report.notes)
+    assert {"held-out voices: opening", f"... {motion_lips.RULE}", f"... {motion_lips.BANDS}"} <= told
+    assert set(report.data["held-out voices"][motion_lips.MODEL]) == {"all", "en", "espeak-ng", "flite"}
+    assert any("--leave-out" in note for note in report.notes)
 
 
 def test_one_utterance_is_judged_once_a_group(recordings: Path) -> None:

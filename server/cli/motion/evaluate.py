@@ -24,13 +24,10 @@ def evaluate(
         Path | None, typer.Option(help="Working folder of `parley motion synthesize`: held-out voices and scenes.")
     ] = None,
     runs: Annotated[
-        Path | None, typer.Option(help="Folder of the training runs: teacher and students are compared.")
+        Path | None, typer.Option(help="Folder of the training runs: teacher against students, engines never heard.")
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Folder of weights to be measured.", show_default="those installed")
-    ] = None,
-    left_out: Annotated[
-        Path | None, typer.Option(help="encoder.onnx that was trained without one engine's voices.")
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help=f"{', '.join(PARTS)}; may be repeated.", show_default="all")
@@ -52,10 +49,7 @@ def evaluate(
         if folder is not None and not folder.is_dir():
             typer.echo(f"parley: {option}: there is no folder {folder}", err=True)
             raise typer.Exit(ExitCode.FAILED)
-    if left_out is not None and not left_out.is_file():
-        typer.echo(f"parley: --left-out: there is no file {left_out}", err=True)
-        raise typer.Exit(ExitCode.FAILED)
-    if runs is not None and "sampling" in (only or PARTS):
+    if runs is not None and {"sampling", "voices"} & set(only or PARTS):
         from server.cli.motion.extras import require_training
 
         require_training()
@@ -64,7 +58,7 @@ def evaluate(
 
     try:
         report = measure(
-            Material(recordings, data, runs, weights, left_out),
+            Material(recordings, data, runs, weights),
             tuple(only or PARTS),
             progress=lambda line: print(f"{line} ...", file=sys.stderr, flush=True),
         )

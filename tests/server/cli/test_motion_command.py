@@ -116,8 +116,6 @@ def test_evaluating_says_what_it_needs() -> None:
     assert parley("motion", "evaluate", "--only", "everything").exit_code == 2
     result = parley("motion", "evaluate", "--recordings", "nowhere")
     assert result.exit_code == 1 and "--recordings" in result.stderr
-    result = parley("motion", "evaluate", "--left-out", "nowhere.onnx")
-    assert result.exit_code == 1 and "--left-out" in result.stderr
 
 
 def test_training_commands_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def shard(path: Path, count: int, engine: str) -> None:
         pcm16k=np.zeros(count * samples, np.int16),
         pcm_offset=np.arange(count + 1) * samples,
         mouth=np.zeros((count * frames, 11), np.float16),
-        sealed=np.zeros(count * frames, bool),
+        sealed=np.arange(count * frames) % frames == 5,
         touching=np.zeros(count * frames, bool),
         frame_offset=np.arange(count + 1) * frames,
         phoneme_symbol=np.array(["a"] * count),
