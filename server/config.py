@@ -106,6 +106,8 @@ class AvatarSection(Section):
     """Side of the picture in pixels."""
     framing: Literal["portrait", "half-body"] = "portrait"
     """Head and shoulders, or down to the waist where the picture shows it."""
+    motion: Literal["auto", "learned", "rules"] = "auto"
+    """What moves it: the learned, distilled model, or rules. auto: learned where its weights are whole, else rules, said at the start."""
     codec: Literal["VP8", "H264"] = "VP8"
     """Preferred video codec; H.264 costs nearly twice as much CPU to encode."""
     bitrate_kbps: int = Field(900, ge=100, le=4000)

@@ -12,6 +12,7 @@ from aiortc import RTCIceServer
 from numpy.typing import NDArray
 
 from avatar.errors import AvatarError
+from avatar.motion.sources import choose_motion
 from avatar.persona import Persona, find_persona
 from server.config import Settings
 from server.engines import Engines
@@ -147,6 +148,7 @@ def worker_spec(settings: Settings, persona: Persona, codec: str, language: str)
         mark_corner=section.mark_corner,
         seed=secrets.randbits(31),
         bitrate_bps=section.bitrate_kbps * 1000,
+        motion=choose_motion(section.motion)[0],
     )
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from avatar.errors import MotionWeightsError
+from avatar.motion.sources import choose_motion
 from llm_bridge.chat import ChatModel
 from server.config import Settings
 from streaming.errors import EngineUnavailable
@@ -25,7 +27,7 @@ class Choice:
     """Which engine stands behind a seam.
 
     Attributes:
-        seam: "hearing", "chat" or "speaking".
+        seam: "hearing", "chat", "speaking" or "motion".
         engine: the value of that section's ``engine`` key after "auto" was resolved.
         why: for people.
     """
@@ -67,7 +69,7 @@ def choose(settings: Settings) -> tuple[Choice, ...]:
     Raises:
         EngineUnavailable: an engine is asked for by name that this machine or configuration cannot give.
     """
-    return (_choose_hearing(settings), _choose_chat(settings), _choose_speaking(settings))
+    return (_choose_hearing(settings), _choose_chat(settings), _choose_speaking(settings), _choose_motion(settings))
 
 
 def build_engines(settings: Settings) -> Engines:
@@ -76,7 +78,7 @@ def build_engines(settings: Settings) -> Engines:
     Raises:
         EngineUnavailable: see ``choose``.
     """
-    hearing, chat, speaking = choices = choose(settings)
+    hearing, chat, speaking, _ = choices = choose(settings)
     return Engines(
         transcriber=_build_transcriber(settings, hearing),
         chat_model=_build_chat_model(settings, chat),
@@ -145,6 +147,14 @@ def _choose_speaking(settings: Settings) -> Choice:
     return Choice(
         "speaking", "espeak", "no speaking.base_url is set; espeak-ng gives phoneme timings and needs no download"
     )
+
+
+def _choose_motion(settings: Settings) -> Choice:
+    try:
+        kind, why = choose_motion(settings.avatar.motion)
+    except MotionWeightsError as error:
+        raise EngineUnavailable(f"avatar.motion is learned. {error}") from error
+    return Choice("motion", kind, why)
 
 
 def _build_transcriber(settings: Settings, choice: Choice) -> Transcriber:

@@ -17,11 +17,11 @@ def make_beat_maker(spec: WorkerSpec) -> BeatMaker:
     """What draws and moves the persona of ``spec``.
 
     Raises:
-        PersonaError: the persona's folder is missing or damaged.
-        ValueError: no persona, or an unknown renderer, size or framing.
+        AvatarError: the persona's folder or the motion's weights are missing or damaged.
+        ValueError: no persona, or an unknown renderer, size, framing or motion.
     """
     from avatar.mark import apply_mark, make_mark
-    from avatar.motion.rules import RuleMotionSource
+    from avatar.motion.sources import open_motion
     from avatar.renderers import open_renderer
 
     if spec.persona is None:
@@ -32,7 +32,7 @@ def make_beat_maker(spec: WorkerSpec) -> BeatMaker:
     if spec.mark:
         mark = make_mark(renderer.width, renderer.height, spec.language, spec.mark_corner)
         renderer = _Marked(renderer, lambda frame: apply_mark(frame, mark))
-    return BeatMaker(renderer, RuleMotionSource(seed=spec.seed))
+    return BeatMaker(renderer, open_motion(spec.motion, seed=spec.seed))
 
 
 FORKABLE = ("portrait",)
@@ -47,8 +47,10 @@ def preload(spec: WorkerSpec) -> None:
     then starts at once and shares its memory. Loading a persona takes 0.3 s CPU."""
     if spec.persona is None or spec.renderer not in FORKABLE:
         return
+    from avatar.motion.sources import preload_motion
     from avatar.renderers import open_renderer
 
+    preload_motion(spec.motion)
     key = _key(spec)
     renderer = _ready.pop(key, None)
     if renderer is None:

@@ -28,6 +28,7 @@ class WorkerSpec:
         mark_corner: "top-left", "top-right", "bottom-left" or "bottom-right".
         seed: of the behaviour (blinks, gaze, sway).
         bitrate_bps: first video target.
+        motion: a kind of ``avatar.motion.sources``; the gateway chooses once, so that every worker moves alike.
     """
 
     persona: Path | None
@@ -40,6 +41,7 @@ class WorkerSpec:
     mark_corner: str = "bottom-right"
     seed: int = 0
     bitrate_bps: int = 900_000
+    motion: str = "auto"
 
 
 class AvatarWorker(Protocol):
