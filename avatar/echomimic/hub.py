@@ -12,7 +12,7 @@ from typing import Protocol
 import httpx2
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-from huggingface_hub.utils import tqdm
+from huggingface_hub.utils.tqdm import tqdm
 
 from avatar.echomimic.released import (
     WHISPER_LICENCE,
