@@ -12,7 +12,7 @@ from pathlib import Path
 
 from avatar.motion.training.synthesis.flite import read_wave
 from avatar.motion.training.synthesis.helper import Helper
-from avatar.motion.training.synthesis.symbols import is_stressed, to_ipa
+from avatar.motion.training.synthesis.symbols import is_stressed, is_vowel, to_ipa
 from avatar.motion.training.synthesis.voices import FESTIVAL, EngineFailed, Manner, Spoken, Voice
 from avatar.speech import Phoneme
 
@@ -156,7 +156,8 @@ def _phonemes(path: Path, voice: Voice) -> tuple[Phoneme, ...]:
     phonemes: list[Phoneme] = []
     at = 0.0
     for line, symbol, end in zip(lines, symbols, ends, strict=True):
-        stressed = is_stressed(line[0], voice.language) or line[-1] == "1"
+        # A stressed syllable's consonants bear its mark too.
+        stressed = is_vowel(symbol) and (is_stressed(line[0], voice.language) or line[-1] == "1")
         phonemes.append(Phoneme(symbol, at, max(end, at), stressed))
         at = max(end, at)
     return tuple(phonemes)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from avatar.motion.generator import phones
 from avatar.motion.speech import coarticulation
-from avatar.motion.speech.ipa import Vowel, parse
 from avatar.motion.speech.loudness import VoiceLevel
 from avatar.motion.speech.prosody import listen
 from avatar.motion.speech.segments import plan_chunk, silence
+from avatar.motion.training.synthesis.symbols import is_vowel
 from avatar.motion.training.synthesis.take import FRAME_SAMPLES, RATE_HZ, Take
 from avatar.speech import FRAME_RATE_HZ, SPEECH_RATE_HZ, Phoneme, SpeechChunk
 
@@ -56,7 +56,7 @@ def label(take: Take) -> Labels:
 def heard_stress(phonemes: tuple[Phoneme, ...], pcm48k: NDArray[np.int16]) -> tuple[Phoneme, ...]:
     """Stress where the voice tells none (flite): the vowels at the peaks of loudness."""
     accents = [accent.at_ms for accent in listen(pcm48k, 0.0, VoiceLevel()).accents]
-    vowels = [i for i, p in enumerate(phonemes) if any(isinstance(s.articulation, Vowel) for s in parse(p.symbol))]
+    vowels = [i for i, p in enumerate(phonemes) if is_vowel(p.symbol)]
     if not vowels:
         return phonemes
     starts = np.array([phonemes[i].start_ms for i in vowels])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from avatar.motion.speech import arpabet
+from avatar.motion.speech.ipa import Vowel, parse
 
 SILENCES = frozenset(("pau", "#", "##", "h#", "brth", "sil", "ssil"))
 
@@ -53,6 +54,11 @@ _TABLES = {
 }  # fmt: skip
 _STRESSED = {"ru": frozenset(("ii", "yy", "uu", "ee", "oo", "aa"))}
 """Languages whose phone names tell stress."""
+
+
+def is_vowel(symbol: str) -> bool:
+    """Whether an IPA symbol has a vowel, which stress is told of."""
+    return any(isinstance(sound.articulation, Vowel) for sound in parse(symbol))
 
 
 def is_stressed(name: str, language: str) -> bool:

@@ -15,6 +15,7 @@ from avatar.motion.training.synthesis.festival import FestivalEngine
 from avatar.motion.training.synthesis.flite import FliteEngine
 from avatar.motion.training.synthesis.grammar import TextSplit, sentence
 from avatar.motion.training.synthesis.labels import label
+from avatar.motion.training.synthesis.symbols import is_vowel
 from avatar.motion.training.synthesis.take import RATE_HZ, Direction, Take, take
 from avatar.motion.training.synthesis.voices import Engine, EngineFailed, Manner, Spoken, Voice
 
@@ -100,6 +101,33 @@ def test_espeak_does_as_it_is_told(espeak: Engine) -> None:
     assert len(flat.pcm) != len(lively.pcm) or np.abs(flat.pcm - lively.pcm).max() > 0.05
 
 
+def test_as_just_started_it_says_the_same(espeak: Engine) -> None:
+    """To the last bit, with the breath of a breathy variant (it goes on from sentence to sentence)."""
+    names = ("fr+f2", "en-US+Annie", "fr+f2")
+
+    def said() -> list[Spoken]:
+        espeak.renew()
+        return [espeak.speak("La petite pomme.", voice(espeak, name), Manner()) for name in names]
+
+    for first, second in zip(said(), said(), strict=True):
+        assert np.array_equal(first.pcm, second.pcm) and first.phonemes == second.phonemes
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "symbol"), [("fr+f2", "La papa et le pape.", "p"), ("en-US+m1", "A baby, a bobby.", "b")]
+)
+def test_a_closure_begins_its_stop(espeak: Engine, name: str, text: str, symbol: str) -> None:
+    """Within a word, the 30 ms after a stop begins are far quieter than the 30 ms before."""
+    made = take(espeak.speak(text, voice(espeak, name), Manner()), DIRECTION)
+    bright = np.diff(made.pcm16k / 32768.0, prepend=0.0)
+    drops = []
+    for before, stop in zip(made.phonemes, made.phonemes[1:], strict=False):
+        if stop.symbol == symbol and before.symbol and is_vowel(before.symbol):
+            at = int(stop.start_ms * 16)
+            drops.append(20 * np.log10(bright[at - 560 : at - 80].std() / (bright[at + 80 : at + 480].std() + 1e-6)))
+    assert len(drops) >= 2 and np.median(drops) > 8.0
+
+
 @pytest.mark.parametrize("file", ["cmn", "cmn-Latn-pinyin"])
 def test_mandarin_is_spoken_not_spelled(espeak: Engine, file: str) -> None:
     """Two to four phonemes a syllable; a letter's name has more, and its language is told in no phoneme."""
@@ -139,7 +167,9 @@ def test_flite_takes_longer_when_told(flite: Engine) -> None:
 @pytest.mark.slow
 def test_festival(festival: Engine) -> None:
     for speaker in festival.voices():
-        check_timing(takes(festival, speaker, 4))
+        made = takes(festival, speaker, 4)
+        check_timing(made)
+        assert all(is_vowel(p.symbol) for one in made for p in one.phonemes if p.stressed)
 
 
 def test_festival_says_what_went_wrong(festival: Engine) -> None:
