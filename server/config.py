@@ -100,8 +100,8 @@ class AvatarSection(Section):
 
     persona: str = "helen"
     """Persona shown unless a client asks for another."""
-    renderer: Literal["portrait"] = "portrait"
-    """What draws it."""
+    renderer: Literal["portrait", "echomimic"] = "portrait"
+    """What draws it: portrait on any CPU, or echomimic on a GPU (docs/echomimic.md)."""
     size: Literal[256, 384, 512, 768] = 512
     """Side of the picture in pixels."""
     framing: Literal["portrait", "half-body"] = "portrait"
@@ -116,6 +116,45 @@ class AvatarSection(Section):
     """Show the "AI-generated" mark. Leaving it out is your legal responsibility (EU AI Act Art. 50)."""
     mark_corner: Literal["top-left", "top-right", "bottom-left", "bottom-right"] = "bottom-right"
     """Where the mark stands."""
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        """A variable's text: pydantic compares it with the numbers as it is."""
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+class EchomimicSection(Section):
+    """The ``echomimic`` renderer; read where ``avatar.renderer`` names it."""
+
+    weights: str | None = None
+    """Folder in the released layout, or "random" for tiny random networks that show the path works; unset: ``models/echomimic`` in ``data_dir``."""
+    variant: Literal["auto", "v2", "v2-accelerated", "v1-audio", "v1-audio-accelerated"] = "auto"
+    """Which weights; auto takes the best that the folder holds whole."""
+    steps: int = Field(6, ge=1, le=30)
+    """Denoising steps of live frames; fewer than 6 want weights distilled for them (`parley distill echomimic`)."""
+    continuity: Literal["stored", "renoised", "carried"] = "stored"
+    """How a window takes up the one before it (docs/echomimic.md)."""
+    drive: Literal["sound", "poses", "sound+poses"] = "sound"
+    """What moves the picture: sound and Motion's hands, a pose sequence, or sound and a pose sequence."""
+    poses: Path | None = None
+    """Pose sequence for the hands while the avatar speaks (`parley echomimic poses` makes one)."""
+    idle_poses: Path | None = None
+    """The same while it does not; unset goes on with ``poses``."""
+    decoder: Literal["taesd", "vae"] = "taesd"
+    """What decodes live frames: the small decoder, or the full one at eighteen times its cost."""
+    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+    """Of the networks on a GPU."""
+    speedup: Literal["none", "graphs", "compile"] = "graphs"
+    """CUDA graphs, or torch.compile and graphs (minutes at the start)."""
+    max_batch: int = Field(4, ge=1, le=16)
+    """Conversations whose windows are drawn together at most."""
+
+    @model_validator(mode="after")
+    def _poses_for_drive(self) -> EchomimicSection:
+        if self.drive != "sound" and self.poses is None:
+            raise ValueError(f'drive is "{self.drive}", which needs poses: name a file')
+        return self
 
 
 class HearingSection(Section):
@@ -249,6 +288,7 @@ class Settings(BaseSettings):
     """How much is logged. Transcripts and keys never are."""
     server: ServerSection = ServerSection()
     avatar: AvatarSection = AvatarSection()
+    echomimic: EchomimicSection = EchomimicSection()
     hearing: HearingSection = HearingSection()
     chat: ChatSection = ChatSection()
     speaking: SpeakingSection = SpeakingSection()

@@ -17,6 +17,7 @@ from avatar.persona import Persona, find_persona
 from server.config import Settings
 from server.engines import Engines
 from server.realtime.session_config import SessionConfig
+from server.renderer_options import renderer_options
 from streaming.conversation import Conversation
 from streaming.errors import StreamingError
 from streaming.events import Event
@@ -149,6 +150,7 @@ def worker_spec(settings: Settings, persona: Persona, codec: str, language: str)
         seed=secrets.randbits(31),
         bitrate_bps=section.bitrate_kbps * 1000,
         motion=choose_motion(section.motion)[0],
+        options=renderer_options(settings),
     )
 
 

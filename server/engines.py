@@ -208,10 +208,23 @@ def _build_synthesizer(settings: Settings, choice: Choice) -> Synthesizer:
     return EspeakSynthesizer()
 
 
-def _build_pool(settings: Settings) -> WorkerPool:
-    from streaming.workers.local import LocalWorkerPool
+GPU_START_TIMEOUT_S = 900.0
+"""Reading 8 GB of weights from a slow disk, and compiling, take minutes; only the first conversation waits for it."""
 
-    return LocalWorkerPool(settings.server.max_conversations)
+
+def _build_pool(settings: Settings) -> WorkerPool:
+    from streaming.workers.local import HOST, LocalWorkerPool
+
+    if settings.avatar.renderer != "echomimic":
+        return LocalWorkerPool(settings.server.max_conversations)
+    from avatar.echomimic.options import need_gpu_extra
+    from avatar.errors import ToolMissing
+
+    try:
+        need_gpu_extra()
+    except ToolMissing as error:
+        raise EngineUnavailable(f"avatar.renderer is echomimic. {error}") from None
+    return LocalWorkerPool(settings.server.max_conversations, starter=HOST, start_timeout_s=GPU_START_TIMEOUT_S)
 
 
 def _secret(key: SecretStr | None) -> str | None:

@@ -51,7 +51,7 @@ class Networks:
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Networks:
         """Move in place. Sound stays float32 on its way into Whisper; buffers follow the weights."""
         for module in self.modules():
-            module.to(device=device, dtype=dtype)
+            nn.Module.to(module, device=device, dtype=dtype)  # diffusers' own warns of layers that these have not
         return self
 
 

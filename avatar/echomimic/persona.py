@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,10 +174,11 @@ def _write(path: Path, reference: Reference, told: dict[str, str]) -> None:
         for older in path.parent.glob(f"{path.name.rsplit('-', 1)[0]}-*.safetensors"):
             if older != path:
                 older.unlink(missing_ok=True)
-    except OSError as error:  # the persona works without; it is only slower to open
-        log.warning("%s cannot be kept: %s", path, error.strerror)
+    except (OSError, SafetensorError) as error:  # the persona works without; it is only slower to open
+        log.warning("%s cannot be kept: %s", path, error)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _read(path: Path, told: dict[str, str], networks: Networks) -> Reference | None:

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 PREFERRED = (Variant.V2_ACCELERATED, Variant.V2, Variant.V1_AUDIO_ACCELERATED, Variant.V1_AUDIO)
 """``AUTO`` takes the first of these that is whole. V1's pose variants draw landmarks of a face, which nothing here makes."""
 
-RANDOM_SIZE = 128
+RANDOM_SIZE = 64
 """Random networks draw this small, enlarged: what they draw shows nothing, and a CPU has to keep up."""
 
 RANDOM_LABEL = "RANDOM WEIGHTS: DEMONSTRATION ONLY"

@@ -7,32 +7,48 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.beats import BeatMaker
+from avatar.beats import BeatMaker, Beats
 from avatar.motion.motion import Motion
 from avatar.renderer import Renderer
+from avatar.windows import WindowBeatMaker
 from streaming.workers.pool import WorkerSpec
 
 
-def make_beat_maker(spec: WorkerSpec) -> BeatMaker:
+def make_beat_maker(spec: WorkerSpec) -> Beats:
     """What draws and moves the persona of ``spec``.
 
     Raises:
-        AvatarError: the persona's folder or the motion's weights are missing or damaged.
-        ValueError: no persona, or an unknown renderer, size, framing or motion.
+        AvatarError: the persona's folder or the motion's weights are missing or damaged, or what draws is not there,
+            fails or is busy.
+        ValueError: no persona, or an unknown renderer, size, framing, motion or option.
     """
-    from avatar.mark import apply_mark, make_mark
     from avatar.motion.sources import open_motion
-    from avatar.renderers import open_renderer
+    from avatar.renderers import WINDOW_RENDERERS, open_renderer, open_window_renderer
 
     if spec.persona is None:
         raise ValueError("A worker draws a persona; a conversation without a picture needs none.")
+    motion = open_motion(spec.motion, seed=spec.seed)
+    if spec.renderer in WINDOW_RENDERERS:
+        windows = open_window_renderer(
+            spec.persona, spec.renderer, size=spec.size, framing=spec.framing, options=spec.options, seed=spec.seed
+        )
+        return WindowBeatMaker(windows, motion, _marker(spec, windows.width, windows.height))
     renderer = _ready.pop(_key(spec), None) or open_renderer(
         spec.persona, spec.renderer, size=spec.size, framing=spec.framing
     )
     if spec.mark:
-        mark = make_mark(renderer.width, renderer.height, spec.language, spec.mark_corner)
-        renderer = _Marked(renderer, lambda frame: apply_mark(frame, mark))
-    return BeatMaker(renderer, open_motion(spec.motion, seed=spec.seed))
+        renderer = _Marked(renderer, _marker(spec, renderer.width, renderer.height))
+    return BeatMaker(renderer, motion)
+
+
+def _marker(spec: WorkerSpec, width: int, height: int) -> Callable[[NDArray[np.uint8]], None]:
+    """Draws the mark into a frame, where there is to be one."""
+    from avatar.mark import apply_mark, make_mark
+
+    if not spec.mark:
+        return lambda frame: None
+    mark = make_mark(width, height, spec.language, spec.mark_corner)
+    return lambda frame: apply_mark(frame, mark)
 
 
 FORKABLE = ("portrait",)

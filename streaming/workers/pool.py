@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from avatar.motion.source import Gesture, Mode
 from avatar.speech import SpeechChunk
@@ -29,6 +29,7 @@ class WorkerSpec:
         seed: of the behaviour (blinks, gaze, sway).
         bitrate_bps: first video target.
         motion: a kind of ``avatar.motion.sources``; the gateway chooses once, so that every worker moves alike.
+        options: what only this renderer understands: texts, numbers and truth values by name.
     """
 
     persona: Path | None
@@ -42,6 +43,7 @@ class WorkerSpec:
     seed: int = 0
     bitrate_bps: int = 900_000
     motion: str = "auto"
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 class AvatarWorker(Protocol):

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from avatar.echomimic.options import Options
 from server.config import ConfigError, known_keys, load_settings
+from server.renderer_options import renderer_options
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +111,26 @@ def test_addresses_of_the_media_path(clean: Path) -> None:
         "turn_url = 'turns:turn.example:443?transport=tcp'\n"
     )
     assert load_settings().webrtc.public_ip == "2001:db8::1"
+
+
+def test_numbers_among_choices_may_come_by_variable(clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_AVATAR_SIZE", "768")
+    assert load_settings().avatar.size == 768
+    monkeypatch.setenv("PARLEY_AVATAR_SIZE", "500")
+    with pytest.raises(ConfigError, match="256, 384, 512 or 768"):
+        load_settings()
+
+
+def test_echomimics_options_are_those_of_its_settings(clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert renderer_options(load_settings()) == {}
+    monkeypatch.setenv("PARLEY_AVATAR_RENDERER", "echomimic")
+    monkeypatch.setenv("PARLEY_ECHOMIMIC_DRIVE", "sound+poses")
+    with pytest.raises(ConfigError, match="needs poses"):
+        load_settings()
+    monkeypatch.setenv("PARLEY_ECHOMIMIC_POSES", "p.npz")
+    settings = load_settings()
+    options = Options.from_dict(renderer_options(settings))
+    assert options.poses == str(Path("p.npz").absolute()) and options.idle_poses == ""
+    assert options.weights == str(settings.data_dir / "models" / "echomimic")
+    defaults = Options(weights=options.weights, cache=options.cache, drive=options.drive, poses=options.poses)
+    assert options == defaults, "settings and options have the same defaults"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.beats import BeatMaker
-from avatar.errors import PersonaError
+from avatar.errors import PersonaError, RendererBusy
 from avatar.motion.motion import Motion
 from avatar.motion.source import Gesture, Mode
 from avatar.speech import BEAT_SAMPLES, SpeechChunk
@@ -90,3 +90,27 @@ def make_stuck(spec: WorkerSpec) -> BeatMaker:
             return super().render(motion)
 
     return BeatMaker(Stuck(spec.size), FakeMotion())
+
+
+def make_full(spec: WorkerSpec) -> BeatMaker:
+    raise RendererBusy("The device draws two conversations in time, and that many are there.")
+
+
+def make_optional(spec: WorkerSpec) -> BeatMaker:
+    raise PersonaError(f"steps {spec.options['steps']}, half true {spec.options['half']}")
+
+
+_told: list[str] = []
+
+
+def make_telling(spec: WorkerSpec) -> BeatMaker:
+    """One at a time in a process; the next may come when ``close`` was called."""
+
+    class Telling(BeatMaker):
+        def close(self) -> None:
+            _told.clear()
+
+    if _told:
+        raise RendererBusy("one is there")
+    _told.append("open")
+    return Telling(FakeRenderer(spec.size), FakeMotion())
