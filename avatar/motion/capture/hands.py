@@ -1,9 +1,10 @@
 """Hands onto EchoMimicV2's pose canvas, and shoulders.
 
-The canvas is the square that EchoMimicV2's authors cut out of a video before they draw its hands: from a little above the
-brows to a little below the lowest of nose, neck, shoulders, elbows and right wrist, centred on the neck
-(their alignment notebook: span plus a quarter, of which 0.65 above and 0.05 below). One square for the whole video, so a
-hand that moves moves on the canvas; a video that shows no elbows gets the square its face's size suggests.
+The canvas is the square that EchoMimicV2's authors cut out of a video before they draw its hands: from above the brows to
+below the lowest of nose, neck, shoulders, elbows and right wrist, centred on the neck. Their notebook speaks of a quarter of
+that span as margin; in the sequences they released the brows are 0.16 to 0.20 of it below the canvas's top, the lowest point
+0.12 to 0.16 above its bottom, and so it is here. One square for the whole video, so a hand that moves moves on the
+canvas; a video that shows no elbows gets the square that its face's size suggests.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from avatar.motion.capture.smoothing import Floats, smoothed
 from avatar.motion.capture.tracker import BODY_POINTS, Hand, seen
 from avatar.motion.motion import HAND_POINTS, INDEX, Motion
 
-_MARGIN, _ABOVE, _BELOW = 0.25, 0.65, 0.05
+_ABOVE, _BELOW = 0.17, 0.14
+"""Of the span from the brows to the lowest point."""
 
 _FACES_HIGH = 5.0
 """Side of the canvas in face heights where nothing below the shoulders is seen: what the rule gives for half bodies."""
@@ -58,11 +60,11 @@ def canvas_of(brow_y: Floats, face_height: Floats, face_x: Floats, bodies: list[
     lows = [float(body[seen(body), 1].max()) for body in bodies if seen(body)[_ELBOWS].any()]
     if len(lows) > len(bodies) / 4:
         span = float(np.quantile(lows, 0.9)) - top
-        side = span * (1 + _MARGIN * (_ABOVE + _BELOW))
+        side = span * (1 + _ABOVE + _BELOW)
     else:
         side = _FACES_HIGH * float(np.median(face_height))
-        span = side / (1 + _MARGIN * (_ABOVE + _BELOW))
-    return Canvas(neck_x - side / 2, top - _MARGIN * _ABOVE * span, side)
+        span = side / (1 + _ABOVE + _BELOW)
+    return Canvas(neck_x - side / 2, top - _ABOVE * span, side)
 
 
 def hand_row(hand: Hand | None) -> Floats:

@@ -85,6 +85,9 @@ class Tracker:
             if hands:
                 self._hands = self._closing.enter_context(load_solution("hands").Hands(max_num_hands=2))
                 self._body = self._closing.enter_context(load_solution("pose").Pose())
+            for each in (self._face, self._hands, self._body):
+                if each is not None:  # what its threads say when they start is said now, and not beside a progress bar
+                    each.process(np.zeros((64, 64, 3), np.uint8))
 
     def __enter__(self) -> Tracker:
         return self

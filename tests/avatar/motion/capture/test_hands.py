@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
+from avatar.motion.capture.capture import capture_motion
 from avatar.motion.capture.hands import (
     Canvas,
     canvas_of,
@@ -12,7 +16,9 @@ from avatar.motion.capture.hands import (
     shoulder_row,
 )
 from avatar.motion.capture.tracker import Hand
+from avatar.motion.capture.video import VideoFile
 from avatar.motion.motion import HAND_POINTS, Motion
+from tests.avatar.motion.capture.conftest import encode
 
 
 def body(**heights: float) -> np.ndarray:
@@ -30,11 +36,11 @@ def ones(value: float, frames: int = 50) -> np.ndarray:
 
 
 def test_the_canvas_is_that_of_the_alignment_rule() -> None:
-    """Span from the brows (100) to the lowest elbow (500): 0.1625 of it above, 0.0125 below, neck in the middle."""
+    """Span from the brows (100) to the lowest elbow (500): 0.17 of it above, 0.14 below, neck in the middle."""
     seen = body(neck=260, left_shoulder=280, right_shoulder=280, left_elbow=500, right_elbow=480)
     canvas = canvas_of(ones(100), ones(110), ones(330), [seen] * 10)
-    assert canvas.side == pytest.approx(400 * 1.175)
-    assert canvas.top == pytest.approx(100 - 400 * 0.1625)
+    assert canvas.side == pytest.approx(400 * 1.31)
+    assert canvas.top == pytest.approx(100 - 400 * 0.17)
     assert canvas.left + canvas.side / 2 == pytest.approx(320)
 
 
@@ -69,3 +75,22 @@ def test_shoulders_rise() -> None:
     assert np.isnan(shoulder_row(None)).all() and np.isnan(shoulder_row(body(left_shoulder=9))).all()
     both = shoulder_row(body(left_shoulder=200, right_shoulder=210))
     assert both.tolist() == [-200, -210]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("mediapipe")
+def test_both_hands_of_a_person_are_found_on_their_own_sides(shared: Path, tmp_path: Path) -> None:
+    """The speaker's left hand is on the picture's right; palms up, so fingers point away from the body."""
+    picture = cv2.imread(str(shared / "samples" / "portraits" / "woman-open-hands.png"))
+    assert picture is not None
+    small = np.asarray(cv2.resize(picture, (768, 768), interpolation=cv2.INTER_AREA), np.uint8)
+    with VideoFile.open(encode(tmp_path / "v.mp4", [small] * 30)) as video:
+        found = capture_motion(video)
+    assert found.hands_seen > 0.9
+    motion = found.motion
+    assert motion["handLeft0X"][15] > 0.6 and motion["handRight0X"][15] < 0.4
+    assert motion["handLeft12X"][15] > motion["handLeft0X"][15] + 0.05
+    assert motion["handRight12X"][15] < motion["handRight0X"][15] - 0.05
+    for side in ("Left", "Right"):
+        assert motion[f"hand{side}Score"][15] > 0.7
+        assert 0 < motion[f"hand{side}8Y"][15] < 1
