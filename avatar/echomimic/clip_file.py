@@ -15,7 +15,8 @@ from avatar.echomimic.persona import open_reference
 from avatar.echomimic.poses import PoseLoops, PoseSequence
 from avatar.echomimic.prepare import cache_of, ready_networks
 from avatar.echomimic.released import Variant, release
-from avatar.echomimic.renderer import choose_variant, drawn_size
+from avatar.echomimic.renderer import drawn_size
+from avatar.echomimic.variant import choose_variant
 from avatar.mark import Mark
 from avatar.motion.motion import Motion
 from avatar.motion.source import MotionSource

@@ -15,22 +15,18 @@ from avatar.echomimic.config import TINY
 from avatar.echomimic.engine import FRAME_S, Engine, PendingFrames, Seat
 from avatar.echomimic.live_model import LiveModel, best_device, working_dtype
 from avatar.echomimic.networks import Networks, synthetic_networks
-from avatar.echomimic.options import AUTO, RANDOM_WEIGHTS, Drive, Options
+from avatar.echomimic.options import RANDOM_WEIGHTS, Drive, Options
 from avatar.echomimic.persona import Reference, fingerprint, open_reference
 from avatar.echomimic.pose_map import draw_hands, paste
 from avatar.echomimic.poses import PoseLoops, PoseSequence
-from avatar.echomimic.released import Variant, complete_variants
 from avatar.echomimic.running_sound import LOOKAHEAD_SAMPLES
 from avatar.echomimic.streaming import NEW_FRAMES
+from avatar.echomimic.variant import choose_variant
 from avatar.echomimic.weights import load_networks
-from avatar.errors import WeightsError
 from avatar.persona import Persona
 from avatar.renderer import Drawing, Stretch
 
 log = logging.getLogger(__name__)
-
-PREFERRED = (Variant.V2_ACCELERATED, Variant.V2, Variant.V1_AUDIO_ACCELERATED, Variant.V1_AUDIO)
-"""``AUTO`` takes the first of these that is whole. V1's pose variants draw landmarks of a face, which nothing here makes."""
 
 RANDOM_SIZE = 64
 """Random networks draw this small, enlarged: what they draw shows nothing, and a CPU has to keep up."""
@@ -73,20 +69,6 @@ def open_networks(options: Options) -> Networks:
         dtype=working_dtype(options.precision, device),
         progress=lambda name: log.info("EchoMimic: %s", name),
     )
-
-
-def choose_variant(folder: Path, wanted: str) -> Variant:
-    """The variant by its name, or with ``AUTO`` the best that is whole.
-
-    Raises:
-        WeightsError: no such variant.
-    """
-    if wanted == AUTO:
-        whole = complete_variants(folder)
-        return next((variant for variant in PREFERRED if variant in whole), PREFERRED[0])
-    if wanted not in list(Variant):
-        raise WeightsError(f"There is no variant {wanted!r} of EchoMimic; known: {', '.join(Variant)}.")
-    return Variant(wanted)
 
 
 def drawn_size(networks: Networks, size: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from server.config import Settings
-from server.doctor import engines, machine, network
+from server.doctor import engines, machine, network, renderer
 from server.doctor.finding import Finding, Verdict
 
 __all__ = ["Finding", "Verdict", "examine"]
@@ -19,5 +19,6 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """
     yield from machine.examine(settings)
     yield from network.examine(settings)
+    yield from renderer.examine(settings)
     yield from engines.examine(settings)
     yield machine.persona_maker()

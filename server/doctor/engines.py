@@ -13,7 +13,7 @@ from avatar.speech import SpeechChunk
 from llm_bridge.errors import BridgeError
 from server.config import ChatSection, HearingSection, Settings, SpeakingSection
 from server.doctor.finding import Finding, Verdict
-from server.engines import Choice, Engines, build_engines, choose
+from server.engines import GPU_START_TIMEOUT_S, Choice, Engines, build_engines, choose
 from streaming.errors import StreamingError
 
 ENDPOINT_TIMEOUT_S = 5.0
@@ -173,15 +173,16 @@ async def _trials(settings: Settings, engines: Engines) -> AsyncIterator[Finding
             "Look at the keys under [speaking] in docs/configuration.md.",
         )
         return
+    patience_s = GPU_START_TIMEOUT_S if settings.avatar.renderer == "echomimic" else TRIAL_TIMEOUT_S
     try:
-        async with asyncio.timeout(TRIAL_TIMEOUT_S):
+        async with asyncio.timeout(patience_s):
             millis = await _first_beat_ms(settings, engines, speech)
     except (StreamingError, AvatarError) as error:
         cure = "parley avatar list   shows the personas; PARLEY_AVATAR_PERSONA names the one that is shown first."
         yield Finding("face", Verdict.PROBLEM, str(error), cure)
     except TimeoutError:
         yield Finding(
-            "face", Verdict.PROBLEM, f"no picture within {TRIAL_TIMEOUT_S:.0f} s", "The machine may be overloaded."
+            "face", Verdict.PROBLEM, f"no picture within {patience_s:.0f} s", "The machine may be overloaded."
         )
     else:
         yield Finding("face", Verdict.OK, f"{settings.avatar.persona} said a word; its picture took {millis:.0f} ms")
