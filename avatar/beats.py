@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.motion.source import Gesture, Mode, MotionSource
+from avatar.motion.source import Gesture, Manner, Mode, MotionSource
 from avatar.renderer import Renderer
 from avatar.speech import BEAT_SAMPLES, SpeechChunk
 
@@ -44,6 +44,8 @@ class Beats(Protocol):
     def clear(self) -> None: ...
 
     def set_mode(self, mode: Mode) -> None: ...
+
+    def set_manner(self, manner: Manner) -> None: ...
 
     def gesture(self, gesture: Gesture, strength: float = 1.0) -> None: ...
 
@@ -138,6 +140,9 @@ class BeatMaker:
 
     def set_mode(self, mode: Mode) -> None:
         self._motion.set_mode(mode)
+
+    def set_manner(self, manner: Manner) -> None:
+        self._motion.set_manner(manner)
 
     def gesture(self, gesture: Gesture, strength: float = 1.0) -> None:
         self._motion.gesture(gesture, strength)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from avatar.beats import RenderedBeat, SoundQueue
 from avatar.motion.motion import Motion
-from avatar.motion.source import Gesture, Mode, MotionSource
+from avatar.motion.source import Gesture, Manner, Mode, MotionSource
 from avatar.renderer import Drawing, Stretch, WindowRenderer
 from avatar.speech import BEAT_SAMPLES, SpeechChunk
 
@@ -89,6 +89,9 @@ class WindowBeatMaker:
 
     def set_mode(self, mode: Mode) -> None:
         self._motion.set_mode(mode)
+
+    def set_manner(self, manner: Manner) -> None:
+        self._motion.set_manner(manner)
 
     def gesture(self, gesture: Gesture, strength: float = 1.0) -> None:
         self._motion.gesture(gesture, strength)

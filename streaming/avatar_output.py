@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import SpeechChunk
 from streaming.beat import Beat
 from streaming.clock import Release
@@ -55,6 +55,7 @@ class AvatarOutput:
         self._task: asyncio.Task[None] | None = None
         self._outstanding = 0
         self._mode = Mode.IDLE
+        self._manner = Manner()
         self._deaths: deque[float] = deque(maxlen=MAX_DEATHS)
         self._keyframe_at = float("-inf")
 
@@ -99,6 +100,11 @@ class AvatarOutput:
         self._mode = mode
         if self._worker is not None:
             self._worker.set_mode(mode)
+
+    def set_manner(self, manner: Manner) -> None:
+        self._manner = manner
+        if self._worker is not None:
+            self._worker.set_manner(manner)
 
     def gesture(self, gesture: Gesture, strength: float) -> None:
         if self._worker is not None:
@@ -161,6 +167,7 @@ class AvatarOutput:
         if self._playback.clock.epoch:
             worker.clear(self._playback.clock.epoch)
         worker.set_mode(self._mode)
+        worker.set_manner(self._manner)
         worker.set_bitrate(self._spec.bitrate_bps)  # it may have changed while the worker started
         for left in self._journal.remainder():
             for chunk in left.chunks:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from llm_bridge.chat import ChatModel, Role
 from streaming import events
 from streaming.answering import Answerer, new_id
@@ -201,6 +201,10 @@ class Conversation:
     def gesture(self, gesture: Gesture, strength: float = 1.0) -> None:
         """Nod, smile, ...; strength 0..1."""
         self._output.gesture(gesture, strength)
+
+    def set_manner(self, manner: Manner) -> None:
+        """The avatar's mood, and how much its hands take part, until set otherwise."""
+        self._output.set_manner(manner)
 
     def update(self, settings: SessionSettings) -> None:
         """Replace the settings; what is being said or heard already is not touched."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import SpeechChunk
 
 
@@ -57,6 +57,8 @@ class Output(Protocol):
         """Change the loudness of what is released from now on, over 20 ms. 0 dB is full."""
 
     def set_mode(self, mode: Mode) -> None: ...
+
+    def set_manner(self, manner: Manner) -> None: ...
 
     def gesture(self, gesture: Gesture, strength: float) -> None: ...
 

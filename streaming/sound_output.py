@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import BEAT_SAMPLES, SpeechChunk
 from streaming.beat import Beat
 from streaming.clock import Release
@@ -60,6 +60,9 @@ class SoundOutput:
         self._playback.clock.set_gain(gain_db)
 
     def set_mode(self, mode: Mode) -> None:
+        """Without effect: nobody sees it."""
+
+    def set_manner(self, manner: Manner) -> None:
         """Without effect: nobody sees it."""
 
     def gesture(self, gesture: Gesture, strength: float) -> None:

@@ -16,7 +16,7 @@ import { LatencyWatch } from './latency.js';
 import { Loudness } from './loudness.js';
 import { Microphone, hasGesture } from './microphone.js';
 import { firstFrame, hasPicture, playAloud } from './picture.js';
-import { chatMessage, gestureCommand, isAgentState, newId, say, sessionOf, sessionUpdate } from './protocol.js';
+import { chatMessage, gestureCommand, isAgentState, mannerCommand, newId, say, sessionOf, sessionUpdate } from './protocol.js';
 import { RealtimeClient } from './realtime-client.js';
 import { sheet } from './style.js';
 import { TimedCaptions } from './timed-captions.js';
@@ -148,6 +148,11 @@ export class DigitalHuman extends HTMLElement {
   /** @param {string} name @param {number} [strength] 0 to 1 */
   gesture(name, strength = 1) {
     this.#send(gestureCommand(name, strength));
+  }
+
+  /** How it moves from now on. @param {number} mood -1 grave to 1 cheerful @param {number} [gestures] 0 hands still to 1 lively */
+  manner(mood, gestures = 0.5) {
+    this.#send(mannerCommand(mood, gestures));
   }
 
   /** The microphone stays open but sends silence. */

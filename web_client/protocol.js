@@ -90,6 +90,9 @@ export const say = (text) => ({ type: 'avatar.say', text });
 /** @param {string} gesture @param {number} strength 0 to 1 @returns {RealtimeEvent} */
 export const gestureCommand = (gesture, strength) => ({ type: 'avatar.gesture', gesture, strength });
 
+/** @param {number} mood -1 to 1 @param {number} gestures 0 to 1 @returns {RealtimeEvent} */
+export const mannerCommand = (mood, gestures) => ({ type: 'avatar.manner', mood, gestures });
+
 /** A later server may know more states than this page. @param {unknown} value @returns {value is AgentState} */
 export const isAgentState = (value) =>
   value === 'idle' || value === 'listening' || value === 'thinking' || value === 'speaking';

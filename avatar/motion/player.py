@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from avatar.motion.motion import Motion
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import BEAT_SAMPLES, SpeechChunk
 
 _RELEASE_EASE = 0.75
@@ -62,6 +62,9 @@ class MotionPlayer:
 
     def set_mode(self, mode: Mode) -> None:
         """Recorded motion has no modes."""
+
+    def set_manner(self, manner: Manner) -> None:
+        """Recorded motion has its own."""
 
     def gesture(self, gesture: Gesture, strength: float = 1.0) -> None:
         """Recorded motion takes no commands."""

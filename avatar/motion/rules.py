@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from avatar.motion.behaviour.body import Body
 from avatar.motion.behaviour.scene import PATIENCE_FRAMES, Activity, Scene, activity_of
 from avatar.motion.motion import CHANNELS, Motion
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.motion.speech import coarticulation
 from avatar.motion.speech.easing import EasedMouth
 from avatar.motion.speech.mouth import FUNNEL, PUCKER, SEAL, to_channels
@@ -48,6 +48,10 @@ class RuleMotionSource:
 
     def set_mode(self, mode: Mode) -> None:
         self._mode = mode
+
+    def set_manner(self, manner: Manner) -> None:
+        """The mood shows in smile and brows; rules move no hands."""
+        self._body.set_mood(manner.mood)
 
     def gesture(self, gesture: Gesture, strength: float = 1.0) -> None:
         self._body.gesture(gesture, strength)

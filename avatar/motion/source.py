@@ -1,7 +1,8 @@
-"""The seam behind which motion is made: viseme rules today, a learned model tomorrow."""
+"""The seam behind which motion is made: a learned model, or rules."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -25,6 +26,28 @@ class Gesture(StrEnum):
     SMILE = "smile"
     WAVE = "wave"
     POINT = "point"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How everything is done.
+
+    Attributes:
+        mood: -1 grave .. 1 cheerful.
+        gestures: how much the hands take part in speaking, 0 not at all .. 1 lively.
+
+    Raises:
+        ValueError: out of range.
+    """
+
+    mood: float = 0.0
+    gestures: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not -1.0 <= self.mood <= 1.0:
+            raise ValueError(f"mood must be within -1..1, got {self.mood}")
+        if not 0.0 <= self.gestures <= 1.0:
+            raise ValueError(f"gestures must be within 0..1, got {self.gestures}")
 
 
 class MotionSource(Protocol):
@@ -57,6 +80,9 @@ class MotionSource(Protocol):
 
     def set_mode(self, mode: Mode) -> None:
         """What to do between utterances; blends over a few frames."""
+
+    def set_manner(self, manner: Manner) -> None:
+        """How it is done from now on; blends over a second."""
 
     def gesture(self, gesture: Gesture, strength: float = 1.0) -> None:
         """Start a gesture now; strength 0..1."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from openai.types import realtime as wire
 from openai.types.realtime import realtime_server_event as server_event
 
+from avatar.motion.source import Manner
 from server.errors import ProtocolError
 from server.realtime.audio import AudioDecoder
-from server.realtime.extensions import AvatarGesture, AvatarPing, AvatarPong, AvatarSay
+from server.realtime.extensions import AvatarGesture, AvatarManner, AvatarPing, AvatarPong, AvatarSay
 from server.realtime.ids import new_event_id, new_id
 from server.realtime.items import text_of
 from server.realtime.parse import SessionUpdate
@@ -248,6 +249,11 @@ def _(event: AvatarSay, session: RealtimeSession) -> None:
 @_handler.register(AvatarGesture)
 def _(event: AvatarGesture, session: RealtimeSession) -> None:
     session.conversation.gesture(event.gesture, event.strength)
+
+
+@_handler.register(AvatarManner)
+def _(event: AvatarManner, session: RealtimeSession) -> None:
+    session.conversation.set_manner(Manner(event.mood, event.gestures))
 
 
 @_handler.register(AvatarPing)

@@ -47,6 +47,15 @@ class AvatarGesture(Extension):
     event_id: str | None = None
 
 
+class AvatarManner(Extension):
+    """Client event: move like this from now on; what is left out is as at the beginning."""
+
+    type: Literal["avatar.manner"]
+    mood: float = Field(0.0, ge=-1, le=1)
+    gestures: float = Field(0.5, ge=0, le=1)
+    event_id: str | None = None
+
+
 class AvatarPing(Extension):
     """Client event: still here. Answered by ``avatar.pong``; see docs/protocol.md for what follows from silence."""
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from server.errors import ProtocolError
-from server.realtime.extensions import AvatarGesture, AvatarOptions, AvatarPing, AvatarSay
+from server.realtime.extensions import AvatarGesture, AvatarManner, AvatarOptions, AvatarPing, AvatarSay
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """A minute of 24 kHz PCM16 in base64 is 3.8 MB; OpenAI takes 15 MiB."""
@@ -53,6 +53,7 @@ ClientEvent = (
     | wire.ResponseCancelEvent
     | wire.ResponseCreateEvent
     | AvatarGesture
+    | AvatarManner
     | AvatarPing
     | AvatarSay
 )
@@ -70,6 +71,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "response.cancel": wire.ResponseCancelEvent,
     "response.create": wire.ResponseCreateEvent,
     "avatar.gesture": AvatarGesture,
+    "avatar.manner": AvatarManner,
     "avatar.ping": AvatarPing,
     "avatar.say": AvatarSay,
 }

@@ -17,6 +17,7 @@ from streaming.workers.messages import (
     MakeGesture,
     RequestKeyframe,
     SetBitrate,
+    SetManner,
     SetMode,
     Speak,
 )
@@ -63,6 +64,8 @@ class BeatLoop:
                 self._keyframe = True
             case SetMode(mode):
                 self._maker.set_mode(mode)
+            case SetManner(manner):
+                self._maker.set_manner(manner)
             case MakeGesture(gesture, strength):
                 self._maker.gesture(gesture, strength)
             case RequestKeyframe():

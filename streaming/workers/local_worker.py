@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import SpeechChunk
 from streaming.beat import Beat
 from streaming.errors import Busy, WorkerLost
@@ -91,6 +91,9 @@ class LocalWorker:
 
     def set_mode(self, mode: Mode) -> None:
         self._send(messages.SetMode(mode))
+
+    def set_manner(self, manner: Manner) -> None:
+        self._send(messages.SetManner(manner))
 
     def gesture(self, gesture: Gesture, strength: float) -> None:
         self._send(messages.MakeGesture(gesture, strength))

@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 import numpy as np
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import Phoneme, SpeechChunk
 from streaming.beat import Beat
 from streaming.workers.pool import WorkerSpec
@@ -42,6 +42,11 @@ class Clear:
 @dataclass(frozen=True, slots=True)
 class SetMode:
     mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class SetManner:
+    manner: Manner
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class Failed:
     message: str
 
 
-Command = Speak | Finish | Clear | SetMode | MakeGesture | RequestKeyframe | SetBitrate | Grant
+Command = Speak | Finish | Clear | SetMode | SetManner | MakeGesture | RequestKeyframe | SetBitrate | Grant
 Report = Ready | Failed | Beat
 
 
@@ -108,6 +113,8 @@ def unpack(body: bytes) -> Command | Report:
             return Clear(epoch)
         case ["mode", mode]:
             return SetMode(Mode(mode))
+        case ["manner", mood, gestures]:
+            return SetManner(Manner(mood, gestures))
         case ["gesture", gesture, strength]:
             return MakeGesture(Gesture(gesture), strength)
         case ["keyframe"]:
@@ -140,6 +147,8 @@ def _fields(message: Command | Report) -> list[Any]:
             return ["clear", epoch]
         case SetMode(mode):
             return ["mode", mode.value]
+        case SetManner(manner):
+            return ["manner", manner.mood, manner.gestures]
         case MakeGesture(gesture, strength):
             return ["gesture", gesture.value, strength]
         case RequestKeyframe():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import SpeechChunk
 from streaming.beat import Beat
 
@@ -57,6 +57,8 @@ class AvatarWorker(Protocol):
         """Drop unmade speech; beats made from now on carry ``epoch`` and begin with a keyframe."""
 
     def set_mode(self, mode: Mode) -> None: ...
+
+    def set_manner(self, manner: Manner) -> None: ...
 
     def gesture(self, gesture: Gesture, strength: float) -> None: ...
 

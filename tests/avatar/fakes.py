@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.motion.motion import Motion
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import BEAT_SAMPLES, SpeechChunk
 
 
@@ -53,5 +53,7 @@ class CountingMotion:
         return motion
 
     def set_mode(self, mode: Mode) -> None: ...
+
+    def set_manner(self, manner: Manner) -> None: ...
 
     def gesture(self, gesture: Gesture, strength: float = 1.0) -> None: ...

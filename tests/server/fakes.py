@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.motion.source import Gesture
+from avatar.motion.source import Gesture, Manner
 from llm_bridge.chat import Role
 from server.engines import Engines
 from server.realtime.ids import new_id
@@ -128,6 +128,9 @@ class FakeConversation:
         self.calls.append(("clear_output",))
         if self.active is not None:
             self.observe(events.OutputCleared(self.active))
+
+    def set_manner(self, manner: Manner) -> None:
+        self.calls.append(("set_manner", manner))
 
     def gesture(self, gesture: Gesture, strength: float = 1.0) -> None:
         self.calls.append(("gesture", gesture, strength))

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
+from avatar.motion.source import Manner
 from server.realtime.parse import MAX_EVENT_BYTES
 from server.realtime.session import MAX_REFUSALS
 from streaming.errors import Busy
@@ -203,11 +204,17 @@ def test_extensions_reach_the_conversation(serve: Serve) -> None:
     site = serve()
     with site.connect() as socket:
         socket.send_json({"type": "avatar.gesture", "gesture": "wave", "strength": 0.5})
+        socket.send_json({"type": "avatar.manner", "mood": 0.6})
         socket.send_json({"type": "output_audio_buffer.clear"})
         socket.send_json({"type": "avatar.say", "text": "Welcome."})
         told = until(socket, "response.done")
         assert told[-1]["response"]["output"][0]["content"][0]["transcript"] == "Welcome."
-        assert site.conversations.made[0].calls == [("gesture", "wave", 0.5), ("clear_output",), ("say", "Welcome.")]
+        assert site.conversations.made[0].calls == [
+            ("gesture", "wave", 0.5),
+            ("set_manner", Manner(0.6)),
+            ("clear_output",),
+            ("say", "Welcome."),
+        ]
 
 
 def test_settings_reach_the_conversation(serve: Serve) -> None:

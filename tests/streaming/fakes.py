@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import SPEECH_RATE_HZ, SpeechChunk
 from llm_bridge.chat import ChatOptions, Message
 from streaming.errors import SynthesisFailed, TranscriptionFailed
@@ -153,6 +153,7 @@ class FakeOutput:
         self.modes: list[Mode] = []
         self.gains: list[float] = []
         self.gestures: list[Gesture] = []
+        self.manners: list[Manner] = []
         self.stops = 0
         self.released: list[tuple[float, int, float]] = []
         self.closed = False
@@ -184,6 +185,9 @@ class FakeOutput:
 
     def set_mode(self, mode: Mode) -> None:
         self.modes.append(mode)
+
+    def set_manner(self, manner: Manner) -> None:
+        self.manners.append(manner)
 
     def gesture(self, gesture: Gesture, strength: float) -> None:
         self.gestures.append(gesture)

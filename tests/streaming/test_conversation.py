@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from llm_bridge.chat import ChatOptions, Message
 from llm_bridge.errors import ModelBroken, ModelUnavailable
 from streaming import events
@@ -464,11 +464,13 @@ def test_an_item_deleted_while_it_is_transcribed_is_not_answered() -> None:
 def test_gestures_and_lost_outputs_are_passed_on() -> None:
     async def act(scene: Scene) -> None:
         scene.conversation.gesture(Gesture.NOD)
+        scene.conversation.set_manner(Manner(mood=0.5))
         scene.output.on_failed(WorkerLost("the worker died"))
         scene.output.on_failed(RuntimeError("secrets of the house"))
 
     scene = play(Scene(), act)
     assert scene.output.gestures == [Gesture.NOD]
+    assert scene.output.manners == [Manner(mood=0.5)]
     lost, broken = scene.all(events.OutputLost)
     assert (lost.code, lost.message, lost.retryable) == ("worker_lost", "the worker died", True)
     assert broken.code == "server_error" and "secrets" not in broken.message

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import SpeechChunk
 from streaming.output import Played
 from streaming.sound_output import LEAD_S, SoundOutput
@@ -111,6 +111,7 @@ def test_ducking_and_what_nobody_sees() -> None:
         await output.start()
         output.set_mode(Mode.LISTENING)
         output.gesture(Gesture.NOD, 1.0)
+        output.set_manner(Manner(0.5))
         output.duck(-20)
         await asyncio.sleep(0.05)
         output.speak(1, SpeechChunk(np.full(1920, 10_000, np.int16)))

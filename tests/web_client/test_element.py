@@ -73,6 +73,8 @@ async def test_commands_become_events(chromium: ChromiumFactory, fake: FakeServe
     assert (await call.event("avatar.say"))["text"] == "Word for word."
     await page.run("element.gesture('nod', 0.5)")
     assert await call.event("avatar.gesture") == {"type": "avatar.gesture", "gesture": "nod", "strength": 0.5}
+    await page.run("element.manner(-0.5)")
+    assert await call.event("avatar.manner") == {"type": "avatar.manner", "mood": -0.5, "gestures": 0.5}
     await page.run("element.configure({speed: 1.2})")
     assert (await call.event("session.update"))["session"] == {"type": "realtime", "audio": {"output": {"speed": 1.2}}}
 

@@ -38,6 +38,10 @@ class Body:
         self._expression = Expression(stream("expression"), np.random.default_rng([abs(seed), 2]))
         self._gestures = Gestures()
 
+    def set_mood(self, mood: float) -> None:
+        """-1 grave .. 1 cheerful."""
+        self._expression.mood = mood
+
     def gesture(self, gesture: Gesture, strength: float) -> None:
         self._gestures.start(gesture, strength)
 

@@ -14,6 +14,9 @@ _SMILE = {Activity.IDLE: 0.1, Activity.LISTENING: 0.15, Activity.THINKING: 0.03,
 _BROW_IN = {Activity.IDLE: 0.0, Activity.LISTENING: 0.08, Activity.THINKING: 0.12, Activity.SPEAKING: 0.02}
 _FROWN = {Activity.IDLE: 0.0, Activity.LISTENING: 0.0, Activity.THINKING: 0.1, Activity.SPEAKING: 0.0}
 
+_CHEERFUL_SMILE, _GRAVE_BROW = 0.2, 0.16
+"""Added to the resting face at the ends of the mood's range: seen, and no grimace (looked at on rendered portraits)."""
+
 _SMILE_DRIFT = 0.025
 """Standard deviation of the resting smile: a fixed one is a mask."""
 
@@ -39,6 +42,8 @@ class Expression:
         self._smile_glide, self._inner, self._down = Glide(0.5, _SMILE[Activity.IDLE]), Glide(0.4), Glide(0.4)
         self._raises = Moves(limit=2)
         self._since_raise_s = _BROW_GAP_S
+        self.mood = 0.0
+        """-1 grave .. 1 cheerful; may be set at any time."""
         self.smile = self.press = self.brow_inner = self.brow_outer = self.brow_down = 0.0
 
     def step(self, scene: Scene) -> None:
@@ -55,9 +60,11 @@ class Expression:
                     self._raises.start(bump(0.16, 0.12, 0.35), _BROW_RAISE * self._rng.uniform(0.6, 1.3), delay)
         raised = self._raises.step()
         drift = _SMILE_DRIFT * float(self._drift.step()[0])
-        self.smile = max(self._smile_glide.step(_SMILE[scene.activity]) + drift, 0.0)
+        cheer, gloom = max(self.mood, 0.0), max(-self.mood, 0.0)
+        smile = _SMILE[scene.activity] * (1.0 - gloom) + _CHEERFUL_SMILE * cheer
+        self.smile = max(self._smile_glide.step(smile) + drift, 0.0)
         self.press = self._rest_mouth(scene)
-        self.brow_inner = self._inner.step(_BROW_IN[scene.activity]) + raised
+        self.brow_inner = self._inner.step(_BROW_IN[scene.activity] + _GRAVE_BROW * gloom) + raised
         self.brow_outer = 0.8 * raised
         self.brow_down = self._down.step(_FROWN[scene.activity])
 

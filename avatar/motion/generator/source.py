@@ -25,7 +25,7 @@ from avatar.motion.generator.sampler import PLAYED_FRAMES, PREFIX_FRAMES
 from avatar.motion.generator.state import AT, D, from_motion, to_motion_values
 from avatar.motion.generator.weights import MotionModel
 from avatar.motion.motion import Motion
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.motion.speech.easing import EasedMouth
 from avatar.motion.speech.mouth import COUNT
 from avatar.speech import SpeechChunk
@@ -72,7 +72,7 @@ class LearnedMotionSource:
         self._speech = SpeechAhead(model.encoder())
         self._overlay = GestureOverlay()
         self._mode = Mode.IDLE
-        self._mood, self._gesture_strength = 0.0, 0.5
+        self._manner = Manner()
         self._last = _Step(EasedMouth(), False, False, activity_of(self._mode, speaking=False))
         self._speaking = False
         self._silent_frames = 0
@@ -110,16 +110,10 @@ class LearnedMotionSource:
             self._mode = mode
             self._forget_silence()
 
-    def set_manner(self, mood: float, gesture_strength: float) -> None:
-        """How all is done, from the next draw on: mood -1 (grave) to 1 (cheerful), gesture strength 0 to 1.
-
-        Raises:
-            ValueError: out of range.
-        """
-        if not -1.0 <= mood <= 1.0 or not 0.0 <= gesture_strength <= 1.0:
-            raise ValueError(f"mood must be within -1..1, gesture strength within 0..1, got {mood}, {gesture_strength}")
-        self._mood, self._gesture_strength = mood, gesture_strength
-        self._forget_silence()
+    def set_manner(self, manner: Manner) -> None:
+        if manner != self._manner:
+            self._manner = manner
+            self._forget_silence()
 
     def _forget_silence(self) -> None:
         if self._drawn and not self._drawn[0].speaking:
@@ -205,8 +199,8 @@ class LearnedMotionSource:
             phones_told=ahead.phones if ahead else None,
             sound=ahead.sound if ahead else None,
             prosody=ahead.prosody if ahead else None,
-            mood=self._mood,
-            gesture_strength=self._gesture_strength,
+            mood=self._manner.mood,
+            gesture_strength=self._manner.gestures,
         )
 
     def _draw(self, steps: Sequence[_Step], conditions: NDArray[np.float32], *, speaking: bool) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from avatar.motion.motion import INDEX
 from avatar.motion.rules import RuleMotionSource
-from avatar.motion.source import Mode
+from avatar.motion.source import Manner, Mode
 from avatar.speech import SpeechChunk
 from tests.avatar.motion.speech_material import spoken
 from tests.avatar.motion.test_source import SENTENCE, conversation
@@ -27,6 +27,18 @@ def test_idle_head_stays_within_what_a_portrait_shows_well() -> None:
     assert np.abs(values[:, INDEX["headRoll"]]).max() <= 3
     assert np.abs(values[:, INDEX["headX"] : INDEX["headZ"] + 1]).max() <= 0.03
     assert 1.0 < values[:, INDEX["headYaw"]].std() < 3.0, "and it does live"
+
+
+def test_the_mood_shows() -> None:
+    def face(mood: float) -> tuple[float, float]:
+        source = RuleMotionSource(2)
+        source.set_manner(Manner(mood))
+        motion = source.take(150, speaking=False)
+        return float(motion["mouthSmileLeft"][50:].mean()), float(motion["browInnerUp"][50:].mean())
+
+    grave, plain, cheerful = face(-1.0), face(0.0), face(1.0)
+    assert grave[0] < plain[0] - 0.05 < plain[0] < cheerful[0] - 0.1
+    assert grave[1] > plain[1] + 0.1
 
 
 def test_a_late_voice_does_not_make_the_avatar_look_idle() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from avatar.beats import BeatMaker
 from avatar.motion.motion import CHANNELS, FACE_CHANNELS, INDEX, Motion
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.motion.speech.mouth import measures
 from avatar.speech import BEAT_SAMPLES, SpeechChunk
 from tests.avatar.motion.conftest import MakeSource
@@ -66,6 +66,23 @@ def test_gesture_strength_is_checked(make_source: MakeSource) -> None:
         make_source(0).gesture(Gesture.NOD, 1.5)
     with pytest.raises(ValueError, match="nan"):
         make_source(0).gesture(Gesture.NOD, float("nan"))
+
+
+def test_manner_is_checked() -> None:
+    with pytest.raises(ValueError, match=r"mood must be within -1\.\.1, got 1\.5"):
+        Manner(1.5)
+    with pytest.raises(ValueError, match=r"gestures must be within 0\.\.1, got nan"):
+        Manner(0.0, float("nan"))
+
+
+def test_manner_may_change_at_any_time(make_source: MakeSource) -> None:
+    source = make_source(0)
+    source.take(3, speaking=False)
+    source.set_manner(Manner(1.0, 1.0))
+    cheerful = source.take(60, speaking=False)
+    source.set_manner(Manner(-1.0, 0.0))
+    assert np.isfinite(source.take(60, speaking=False).values).all()
+    assert np.isfinite(cheerful.values).all()
 
 
 def conversation(make_source: MakeSource, seed: int, piece: int = 1000) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import pytest
 from openai.types import realtime as wire
 
 from server.errors import ProtocolError
-from server.realtime.extensions import AvatarGesture, AvatarPing, AvatarSay
+from server.realtime.extensions import AvatarGesture, AvatarManner, AvatarPing, AvatarSay
 from server.realtime.parse import MAX_BRACKETS, MAX_EVENT_BYTES, MODELS, SessionUpdate, parse_event
 
 
@@ -42,6 +42,7 @@ GOOD = [
     ({"type": "response.create", "response": {"metadata": {"a": "b"}}}, wire.ResponseCreateEvent),
     ({"type": "response.cancel", "response_id": "x"}, wire.ResponseCancelEvent),
     ({"type": "avatar.gesture", "gesture": "nod"}, AvatarGesture),
+    ({"type": "avatar.manner", "mood": -0.5}, AvatarManner),
     ({"type": "avatar.say", "text": "hi"}, AvatarSay),
     ({"type": "avatar.ping"}, AvatarPing),
 ]
@@ -119,6 +120,7 @@ BAD: list[tuple[Any, str, str | None, str]] = [
     ({"type": "input_audio_buffer.commit", "final": True}, "unknown_parameter", "final", ""),
     ({"type": "avatar.gesture", "gesture": "cartwheel"}, "invalid_value", "gesture", "nod"),
     ({"type": "avatar.gesture", "gesture": "nod", "strength": 7}, "invalid_value", "strength", ""),
+    ({"type": "avatar.manner", "mood": 2}, "invalid_value", "mood", ""),
     ({"type": "avatar.say", "text": ""}, "invalid_value", "text", ""),
     ({"type": "response.create", "response": {"commentary": True}}, "unknown_parameter", "response.commentary", ""),
     ({"type": "response.cancel", "event_id": 5}, "invalid_type", "event_id", ""),

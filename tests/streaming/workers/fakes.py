@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from avatar.beats import BeatMaker
 from avatar.errors import PersonaError, RendererBusy
 from avatar.motion.motion import Motion
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import BEAT_SAMPLES, SpeechChunk
 from streaming.workers.pool import WorkerSpec
 
@@ -36,6 +36,7 @@ class FakeMotion:
         self._finished = False
         self.modes: list[Mode] = []
         self.gestures: list[Gesture] = []
+        self.manners: list[Manner] = []
 
     def push(self, chunk: SpeechChunk) -> None:
         self._samples += len(chunk.pcm48k)
@@ -59,6 +60,9 @@ class FakeMotion:
 
     def set_mode(self, mode: Mode) -> None:
         self.modes.append(mode)
+
+    def set_manner(self, manner: Manner) -> None:
+        self.manners.append(manner)
 
     def gesture(self, gesture: Gesture, strength: float = 1.0) -> None:
         self.gestures.append(gesture)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import SpeechChunk
 from streaming.beat import Beat
 from streaming.encoding.video import EncodedPicture
@@ -60,6 +60,9 @@ class InProcessWorker:
 
     def set_mode(self, mode: Mode) -> None:
         self._do(messages.SetMode(mode))
+
+    def set_manner(self, manner: Manner) -> None:
+        self._do(messages.SetManner(manner))
 
     def gesture(self, gesture: Gesture, strength: float) -> None:
         self._do(messages.MakeGesture(gesture, strength))

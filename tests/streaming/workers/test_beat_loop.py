@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avatar.beats import BeatMaker
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import SpeechChunk
 from streaming.beat import Beat
 from streaming.workers.beat_loop import BeatLoop
@@ -15,6 +15,7 @@ from streaming.workers.messages import (
     MakeGesture,
     RequestKeyframe,
     SetBitrate,
+    SetManner,
     SetMode,
     Speak,
 )
@@ -123,7 +124,9 @@ def test_a_keyframe_on_request(bench: Bench) -> None:
 def test_the_rest_is_passed_on(bench: Bench) -> None:
     bench.loop.handle(SetMode(Mode.LISTENING))
     bench.loop.handle(MakeGesture(Gesture.NOD, 0.5))
+    bench.loop.handle(SetManner(Manner(0.5)))
     bench.loop.handle(SetBitrate(300_000))
     assert bench.motion.modes == [Mode.LISTENING]
     assert bench.motion.gestures == [Gesture.NOD]
+    assert bench.motion.manners == [Manner(0.5)]
     assert bench.encoder.bitrates == [300_000]

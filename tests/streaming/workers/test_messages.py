@@ -6,7 +6,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from avatar.motion.source import Gesture, Mode
+from avatar.motion.source import Gesture, Manner, Mode
 from avatar.speech import Phoneme, SpeechChunk
 from streaming.beat import Beat
 from streaming.workers import messages
@@ -22,6 +22,7 @@ from streaming.workers.messages import (
     Report,
     RequestKeyframe,
     SetBitrate,
+    SetManner,
     SetMode,
     Speak,
     pack,
@@ -34,6 +35,7 @@ EVERY = [
     Clear(4),
     SetMode(Mode.THINKING),
     MakeGesture(Gesture.WAVE, 0.25),
+    SetManner(Manner(-0.5, 0.75)),
     RequestKeyframe(),
     SetBitrate(600_000),
     Grant(2),

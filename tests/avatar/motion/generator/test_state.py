@@ -43,7 +43,7 @@ def shown(state: NDArray[np.float32], demand: NDArray[np.float32] | None = None)
 
 def test_the_layout_names_every_channel_once() -> None:
     assert len(set(STATE)) == D == len(AT)
-    assert MOUTH == slice(0, COUNT)
+    assert slice(0, COUNT) == MOUTH
     assert STATE[HANDS] == tuple(f"hands_{i}" for i in range(HAND_COMPONENTS))
     assert STATE[layout.SCORES] == ("hand_left_score", "hand_right_score")
     assert STATE[layout.HEAD] == ("head_pitch", "head_yaw", "head_roll", "head_x", "head_y", "head_z")
