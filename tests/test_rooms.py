@@ -35,6 +35,11 @@ WRAPPED = {
     "espeakng_loader": {"streaming/speaking/espeak_helper.py"},
     "huggingface_hub": {"avatar/echomimic/hub.py"},
     "playwright": {"benchmarks/chromium.py"},
+    "onnxruntime": {
+        "avatar/motion/generator/network.py",
+        "avatar/motion/training/export.py",  # writes 8-bit weights
+        "streaming/hearing/voice.py",
+    },
 }
 """Heavy or separable packages, and the only files of the product that may import them."""
 

@@ -217,6 +217,13 @@ def test_pocketsphinx_and_a_language_that_it_does_not_know(tmp_path: Path) -> No
     assert found.verdict is Verdict.PROBLEM and "models fetch" in found.cure
 
 
+def test_rules_in_place_of_learned_motion_are_worth_a_note(tmp_path: Path) -> None:
+    fallen = engines._chosen(configured(tmp_path), Choice("motion", "rules", "card.json is gone"))
+    assert fallen.verdict is Verdict.NOTE and "card.json is gone" in fallen.message
+    wanted = configured(tmp_path, avatar={"motion": "rules"})
+    assert engines._chosen(wanted, Choice("motion", "rules", "asked for by name")).verdict is Verdict.OK
+
+
 def test_an_engine_that_cannot_be_had(tmp_path: Path) -> None:
     (found,) = engines.examine(configured(tmp_path, hearing={"engine": "faster-whisper"}))
     assert found.verdict is Verdict.PROBLEM and "parley models fetch small" in found.message
