@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avatar.echomimic.live_model import LiveModel
+from avatar.echomimic.motion_module import TemporalMemory
 from avatar.echomimic.options import Continuity, Options
 from avatar.echomimic.persona import Reference
 from avatar.echomimic.reference_bank import ReferenceKeys
@@ -163,7 +164,7 @@ class Engine:
                     f"The device draws {self.capacity} conversation{'s' * (self.capacity != 1)} in time, and that many "
                     "are there; try again in a moment."
                 )
-            seat = self._seat(reference, seed)
+            seat = self.seat(reference, seed)
             self._seats.add(seat)
             return seat
 
@@ -217,15 +218,10 @@ class Engine:
 
         On a GPU this returns when the work is queued.
         """
-        rows = self._rows(orders)
-        memories = None if rows[0].memories is None else batch_memories([row.memories or [] for row in rows])
-        latents, path = self.model.sample(self._windows(orders, rows), memories)
-        kept = [None] * len(rows) if memories is None else split_memories(memories, len(rows))
-        new = []
-        for number, (order, row) in enumerate(zip(orders, rows, strict=True)):
-            order.seat.stream.keep(row, latents[number], path[:, number], kept[number])
-            new.append(latents[number, :, row.first - row.numbers.start :].transpose(0, 1))
-        drawn = torch.cat(new)
+        rows = self.rows(orders)
+        windows, memories = self.windows(orders, rows)
+        latents, path = self.model.sample(windows, memories)
+        drawn = self.keep(orders, rows, latents, path, memories)
         if not self._cuda:
             return self.model.frames(drawn)
         denoising, decoding = self._streams
@@ -234,7 +230,8 @@ class Engine:
             drawn.record_stream(decoding)
             return self.model.frames(drawn)
 
-    def _rows(self, orders: Sequence[Order]) -> list[WindowRow]:
+    def rows(self, orders: Sequence[Order]) -> list[WindowRow]:
+        """What is heard and drawn in each order, beside the conversation's own past."""
         heard = [
             order.seat.sound.hear(
                 order.stretch.first, order.stretch.pcm48k, order.stretch.ahead48k, order.stretch.speaking
@@ -249,7 +246,10 @@ class Engine:
             rows.append(order.seat.stream.row(NewFrames(order.stretch.first, audio, pose)))
         return rows
 
-    def _windows(self, orders: Sequence[Order], rows: Sequence[WindowRow]) -> Windows:
+    def windows(
+        self, orders: Sequence[Order], rows: Sequence[WindowRow]
+    ) -> tuple[Windows, list[TemporalMemory] | None]:
+        """The rows as a batch, filled up to a recorded size; and the memories of their motion modules."""
         size = next(size for size in BATCHES if size >= len(rows)) if self.model.recorded else len(rows)
         filled = [*range(len(rows)), *[0] * (size - len(rows))]
         frames = len(rows[0].held)
@@ -264,7 +264,8 @@ class Engine:
         references = [orders[n].seat.reference.keys for n in filled]
         alone = all(reference is references[0] for reference in references)
         noise = torch.stack([rows[n].noise for n in filled])
-        return Windows(
+        memories = None if rows[0].memories is None else batch_memories([row.memories or [] for row in rows])
+        windows = Windows(
             noise=noise,
             audio=torch.stack([rows[n].audio for n in filled]),
             pose=pose,
@@ -272,8 +273,33 @@ class Engine:
             held=held[:, None, :, None, None].to(self.model.device, non_blocking=True),
             path=torch.stack([context_path(rows[n], self.model.sampler) for n in filled], dim=1),
         )
+        return windows, memories
 
-    def _seat(self, reference: Reference, seed: int) -> Seat:
+    def keep(
+        self,
+        orders: Sequence[Order],
+        rows: Sequence[WindowRow],
+        latents: Tensor,
+        path: Tensor,
+        memories: list[TemporalMemory] | None,
+    ) -> Tensor:
+        """Remember what was drawn; the new frames' latents of all rows, one after another."""
+        kept = [None] * len(rows) if memories is None else split_memories(memories, len(rows))
+        new = []
+        for number, (order, row) in enumerate(zip(orders, rows, strict=True)):
+            order.seat.stream.keep(row, latents[number], path[:, number], kept[number])
+            new.append(latents[number, :, row.first - row.numbers.start :].transpose(0, 1))
+        return torch.cat(new)
+
+    def draw_now(self, orders: Sequence[Order]) -> Tensor:
+        """As ``draw``, complete and on the host; past the queue, for measurement."""
+        frames, event = self._drawn(orders)
+        if event is not None:
+            event.synchronize()
+        return frames
+
+    def seat(self, reference: Reference, seed: int) -> Seat:
+        """A place that is not counted."""
         model, options = self.model, self._options
         blank = model.blank(reference.mask)
         stream = ConversationStream(
@@ -346,25 +372,22 @@ class Engine:
     def _measure(self) -> dict[int, float]:
         """Seconds of a window by batch size, the best of a few draws of silence."""
         found: dict[int, float] = {}
-        reference = self._nobody()
+        reference = self.nobody()
         for size in BATCHES if self._cuda else BATCHES[:1]:
             if size > self._options.max_batch:
                 break
-            seats = [self._seat(reference, seed) for seed in range(size)]
+            seats = [self.seat(reference, seed) for seed in range(size)]
             times = []
             for number in range(MEASURED_DRAWS + 1):
                 begun = self._clock()
-                orders = [Order(seat, _silence(number * NEW_FRAMES), None) for seat in seats]
-                frames, event = self._drawn(orders)
-                if event is not None:
-                    event.synchronize()
+                self.draw_now([Order(seat, _silence(number * NEW_FRAMES), None) for seat in seats])
                 times.append(self._clock() - begun)
-                del frames
             found[size] = min(times[1:])  # the first records, compiles, and fills caches
         return found
 
     @torch.no_grad()
-    def _nobody(self) -> Reference:
+    def nobody(self) -> Reference:
+        """Of no picture, for measurement."""
         networks = self.model.networks
         latent = torch.zeros(1, 4, self.model.side, self.model.side, device=self.model.device)
         bank, _ = networks.reference(latent)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from server.cli.failure import ExitCode
+from server.cli.failure import ExitCode, fail
 
 if TYPE_CHECKING:
     from benchmarks.report import Report
@@ -78,6 +78,24 @@ def render(
 
     async def work(tell: Callable[[str], None]) -> Report:
         return measure(avatar or [], progress=tell)
+
+    _run(work, out, as_json)
+
+
+@app.command()
+def echomimic(out: Out = Path("results"), as_json: Json = False) -> None:
+    """What EchoMimic costs to draw: stages, sizes, steps, decoders, batches; tiny networks where there is no GPU."""
+    from avatar.echomimic.options import need_gpu_extra
+    from avatar.errors import AvatarError
+
+    try:
+        need_gpu_extra()
+    except AvatarError as error:
+        raise fail(error) from None
+    from benchmarks.echomimic import measure
+
+    async def work(tell: Callable[[str], None]) -> Report:
+        return measure(progress=tell)
 
     _run(work, out, as_json)
 

@@ -67,7 +67,7 @@ def test_together_they_are_drawn_as_alone(tiny: Networks, references: list[Refer
     engine = open_engine(tiny, options(continuity))
     try:
         alone = [engine.sit(references[n], seed=n) for n in range(2)]
-        together = [engine._seat(references[n], seed=n) for n in range(2)]
+        together = [engine.seat(references[n], seed=n) for n in range(2)]
         for first in (0, 9, 18):
             drawings = [maps(first), None]
 
