@@ -70,7 +70,7 @@ def diffusion_loss(
         The mean, and the mean of each row.
     """
     scheduler = MultistepConsistencyScheduler()
-    clean = network.depart(windows.state, windows.played)
+    clean = network.innovations.of(windows.state, windows.played)
     noisy = scheduler.add_noise(clean, noise, timestep)
     target = scheduler.get_velocity(clean, noise, timestep)
     prefix, history = summarise(windows.played)
@@ -145,12 +145,11 @@ def train_teacher(data: Path, run: Path, options: DiffusionTraining, tell: Tell)
     """
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
+    train, valid = scene_libraries(data)
     network, average_network = MotionTransformer(options.shape), MotionTransformer(options.shape)
+    network.innovations.fit(train.states)
     average = Average(network, 0.9985)
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.peak, betas=(0.9, 0.99), weight_decay=0.01)
-    train, valid = scene_libraries(data)
-    for of_network in (network.reach, average.weights["reach"]):
-        of_network.copy_(torch.from_numpy(train.reach()))
     progress = load_checkpoint(run, network, average, optimizer, rng, options.about())
     log = Log(run, tell)
     parameters = sum(p.numel() for p in network.parameters())

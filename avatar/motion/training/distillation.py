@@ -78,7 +78,7 @@ class Trajectories:
 
     Attributes:
         windows: what was played and told (its ``state`` is the data's, which distillation does not use).
-        points: departures at the boundaries 999, 749, 499, 249 and data, [rows, BOUNDARIES, N, D].
+        points: innovations at the boundaries 999, 749, 499, 249 and data, [rows, BOUNDARIES, N, D].
     """
 
     windows: MotionWindows
@@ -183,7 +183,7 @@ def measure_student(student: MotionTransformer, held_out: Trajectories, segments
         student, MultistepConsistencyScheduler(), segments, held_out.points[:, 0], windows.played, windows.condition
     )
     student.train()
-    ends = student.arrive(held_out.points[:, -1], windows.played)
+    ends = student.innovations.to_state(held_out.points[:, -1], windows.played)
     of_teacher = likeness(drawn, MotionWindows(windows.played, ends, windows.condition))
     return {"jumps": each, **of_teacher}
 

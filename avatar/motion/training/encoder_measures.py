@@ -21,6 +21,7 @@ from avatar.motion.speech.coarticulation import enforce
 from avatar.motion.speech.mouth import COUNT, measures, to_channels
 from avatar.motion.training.encoder_network import EncoderNetwork
 from avatar.motion.training.speech_windows import Rendition
+from avatar.motion.training.synthesis.corpus import NOISE
 from avatar.motion.training.visible import MEASURES
 
 _CLOSED = 0.1
@@ -105,8 +106,12 @@ def score(
     groups: dict[str, list[Heard]] = defaultdict(list)
     for h in heard:
         groups[h.of.engine].append(h)
-        groups["all"].append(h)
-    return {name: _score(members, gain, thresholds) for name, members in sorted(groups.items())}
+        if h.of.engine != NOISE:
+            groups["all"].append(h)
+    table = {name: _score(members, gain, thresholds) for name, members in sorted(groups.items())}
+    if NOISE in table:  # nobody speaks: there is nothing to correlate with
+        table[NOISE] = {name: table[NOISE][name] for name in ("phones", "pause", "hours")}
+    return table
 
 
 def _score(heard: list[Heard], gain: NDArray[np.float32], thresholds: tuple[Threshold, Threshold]) -> dict[str, float]:

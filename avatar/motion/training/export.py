@@ -67,7 +67,7 @@ class SamplerGraph(nn.Module):
         x = noise
         for (keep, gain), timing in zip(self.jumps, self.timings, strict=True):
             x = keep * x + gain * self.network.denoise(x, timing, recent, history, condition)
-        return self.network.arrive(x, recent)
+        return self.network.innovations.to_state(x, recent)
 
 
 def export_encoder(network: EncoderNetwork, gain: NDArray[np.float32], path: Path) -> None:
@@ -113,6 +113,34 @@ def _export(
             module, arguments, str(path), input_names=inputs, output_names=outputs, dynamic_shapes=sizes,
             opset_version=OPSET, dynamo=True, external_data=False, verbose=False,
         )  # fmt: skip
+    _transpose_weights(path)
+
+
+def _transpose_weights(path: Path) -> None:
+    """Store weights the way they are multiplied. The exporter transposes large ones when the graph runs, where
+    quantisation does not see that they are constant."""
+    import onnx
+
+    model = onnx.load(path)
+    graph = model.graph
+    stored = {weights.name: weights for weights in graph.initializer}
+    turned: dict[str, str] = {}
+    for node in [n for n in graph.node if n.op_type == "Transpose" and n.input[0] in stored]:
+        weights = onnx.numpy_helper.to_array(stored[node.input[0]])
+        name = f"{node.input[0]}.transposed"
+        if name not in turned.values():
+            order = next((list(a.ints) for a in node.attribute if a.name == "perm"), None)
+            graph.initializer.append(onnx.numpy_helper.from_array(np.ascontiguousarray(weights.transpose(order)), name))
+        turned[node.output[0]] = name
+        graph.node.remove(node)
+    for node in graph.node:
+        for i, name in enumerate(node.input):
+            node.input[i] = turned.get(name, name)
+    used = {name for node in graph.node for name in node.input}
+    for name, weights in stored.items():
+        if name not in used:
+            graph.initializer.remove(weights)
+    onnx.save(model, path)
 
 
 def quantise(path: Path, out: Path) -> None:

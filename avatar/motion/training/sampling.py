@@ -40,7 +40,7 @@ def sample(
     for t in scheduler.timesteps.tolist():
         v = network(x, torch.full((len(x),), t), prefix, history, condition)
         x = scheduler.step(v, t, x, return_dict=False)[0]
-    return network.arrive(x, played)
+    return network.innovations.to_state(x, played)
 
 
 @torch.no_grad()

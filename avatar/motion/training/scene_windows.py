@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avatar.motion.generator.condition import PHONES, C
-from avatar.motion.generator.sampler import MOST_FRAMES, PLAYED_FRAMES, PREFIX_FRAMES
+from avatar.motion.generator.sampler import PLAYED_FRAMES, PREFIX_FRAMES
 from avatar.motion.generator.state import D, Normalisation
 from avatar.motion.training.learning import TrainingError
 
@@ -19,9 +19,6 @@ _PHONES_UNTOLD = 0.25
 """Share of windows whose phones are not told: a voice without phoneme times, and no encoder's word for them either."""
 _UNSURE_SHARE, _UNSURE = 0.3, 0.05
 """Share of windows whose played frames are noisy, and by how much at most: at run time they are the model's own."""
-
-_LEAST_REACH = 0.02
-"""Of channels that hardly ever move, in normalised units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +63,6 @@ class SceneLibrary:
     @property
     def hours(self) -> float:
         return float(self._ends[-1]) / 25 / 3600 if len(self._ends) else 0.0
-
-    def reach(self) -> NDArray[np.float32]:
-        """How far every channel gets in 1..MOST_FRAMES frames, root mean square, float32 [MOST_FRAMES, D]."""
-        total, count = np.zeros((MOST_FRAMES, D)), np.zeros((MOST_FRAMES, 1))
-        for states in self.states:
-            for ahead in range(1, min(MOST_FRAMES, len(states) - 1) + 1):
-                total[ahead - 1] += np.square(states[ahead:] - states[:-ahead], dtype=np.float64).sum(axis=0)
-                count[ahead - 1] += len(states) - ahead
-        return np.maximum(np.sqrt(total / np.maximum(count, 1)), _LEAST_REACH).astype(np.float32)
 
     def draw(self, rows: int, new: int, rng: np.random.Generator, *, plain: bool = False) -> MotionWindows:
         """A batch of windows of ``new`` frames, every frame of every scene equally likely to be the first of them.

@@ -5,9 +5,7 @@ A window is what was played and what comes: ``HISTORY_BLOCKS`` means over about 
 data, those that are diffused the time of their noise, through adaptive layer norms (DiT: Peebles & Xie, arXiv 2212.09748) whose
 modulation is computed once for all layers (adaLN-single: Chen et al., "PixArt-alpha", arXiv 2310.00426): a third of the parameters go.
 
-What is diffused is not the state but its *departure* from the last frame played, over how far a channel ordinarily gets in so many
-frames (``reach``). Motion is smooth: a frame later a head has moved by a twentieth of its spread, so an error that would be nothing
-to the state would be a twitch; as departures every channel and frame has unit variance, and a hop's edge cannot be seen.
+What is diffused is not the state but its innovations: see ``innovations``.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ from avatar.distillation.scheduler import DATA
 from avatar.motion.generator.condition import C
 from avatar.motion.generator.sampler import HISTORY_BLOCKS, HISTORY_FRAMES, MOST_FRAMES, PREFIX_FRAMES
 from avatar.motion.generator.state import D
+from avatar.motion.training.innovations import Innovations
 
 _CONDITION_LIMIT = 5.0
 """Rare flags are many deviations from their mean; beyond this they say nothing more."""
@@ -89,20 +88,14 @@ class _Block(nn.Module):
 
 
 class MotionTransformer(nn.Module):
-    """See the module. All states and conditions are normalised.
-
-    Attributes:
-        reach: root mean square of every channel's departure over 1..MOST_FRAMES frames in the data, [MOST_FRAMES, D].
-    """
-
-    reach: Tensor
+    """See the module. All states and conditions are normalised."""
 
     def __init__(self, shape: TransformerShape | None = None) -> None:
         super().__init__()
         shape = shape or TransformerShape()
         width = shape.width
         self.shape = shape
-        self.register_buffer("reach", torch.ones(MOST_FRAMES, D))
+        self.innovations = Innovations()
         self.read_history = nn.Linear(D, width)
         self.read_prefix = nn.Linear(D, width)
         self.read_noisy = nn.Linear(D, width)
@@ -119,17 +112,9 @@ class MotionTransformer(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def depart(self, state: Tensor, played: Tensor) -> Tensor:
-        """Normalised states [batch, N, D] as departures from the last of those played, [batch, frames, D]."""
-        return (state - played[:, -1:]) / self.reach[: state.shape[1]]
-
-    def arrive(self, departure: Tensor, played: Tensor) -> Tensor:
-        """Inverse of ``depart``."""
-        return played[:, -1:] + departure * self.reach[: departure.shape[1]]
-
     def forward(self, noisy: Tensor, timestep: Tensor, prefix: Tensor, history: Tensor, condition: Tensor) -> Tensor:
         """Args:
-            noisy: departures, noised, [batch, N, D], N up to ``MOST_FRAMES``.
+            noisy: innovations, noised, [batch, N, D], N up to ``MOST_FRAMES``.
             timestep: of ``noisy``, [batch], -1..999.
             prefix: [batch, PREFIX_FRAMES, D].
             history: [batch, HISTORY_BLOCKS, D].

@@ -23,6 +23,7 @@ from avatar.motion.training.diffusion_training import (  # noqa: E402
     train_teacher,
     trained_transformer,
 )
+from avatar.motion.training.innovations import Innovations  # noqa: E402
 from avatar.motion.training.learning import TrainingError  # noqa: E402
 from avatar.motion.training.sampling import roll_out, sample  # noqa: E402
 from avatar.motion.training.scene_windows import SceneLibrary  # noqa: E402
@@ -85,8 +86,9 @@ def test_the_loss_is_nothing_for_the_true_velocity(library: SceneLibrary) -> Non
     windows = library.draw(8, 5, np.random.default_rng(0))
     noise = torch.randn(windows.state.shape, generator=torch.Generator().manual_seed(0))
     t = draw_timesteps(8, np.random.default_rng(0))
-    oracle_reach = torch.from_numpy(library.reach())
-    clean = (windows.state - windows.played[:, -1:]) / oracle_reach[:5]
+    fitted = Innovations()
+    fitted.fit(library.states)
+    clean = fitted.of(windows.state, windows.played)
     true = MultistepConsistencyScheduler().get_velocity(clean, noise, t)
 
     class Oracle(MotionTransformer):
@@ -95,18 +97,9 @@ def test_the_loss_is_nothing_for_the_true_velocity(library: SceneLibrary) -> Non
             return true
 
     oracle = Oracle(SMALL)
-    oracle.reach.copy_(oracle_reach)
+    oracle.innovations = fitted
     mean, rows = diffusion_loss(oracle, windows, t, noise)
     assert float(mean) == 0.0 and rows.shape == (8,)
-
-
-def test_departures_have_unit_variance_at_every_frame(library: SceneLibrary) -> None:
-    network = MotionTransformer(SMALL)
-    network.reach.copy_(torch.from_numpy(library.reach()))
-    windows = library.draw(2000, 12, np.random.default_rng(0), plain=True)
-    departure = network.depart(windows.state, windows.played)
-    assert (departure.square().mean(dim=0).sqrt() - 1.0).abs().mean() < 0.1
-    torch.testing.assert_close(network.arrive(departure, windows.played), windows.state, rtol=0, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def test_a_trajectory_is_the_teachers_sampling(library: SceneLibrary) -> None:
     assert rolled.points.shape == (3, 5, 5, windows.state.shape[2])
     assert torch.equal(rolled.points[:, 0], noise(windows))
     drawn = sample(network(), MultistepConsistencyScheduler(), 40, noise(windows), windows.played, windows.condition)
-    assert torch.equal(network().arrive(rolled.points[:, -1], windows.played), drawn)
+    assert torch.equal(network().innovations.to_state(rolled.points[:, -1], windows.played), drawn)
 
 
 @pytest.mark.parametrize("segments", [4, 2, 1])
