@@ -24,6 +24,9 @@ BODY_POINTS = ("nose", "neck", "right shoulder", "right elbow", "right wrist", "
 _OF_MEDIAPIPE = (0, -1, 12, 14, 16, 11, 13)
 _SHOULDERS = (11, 12)
 
+SETTLING = 4
+"""Looks at the first frame with a face before it is believed: the mesh is laid again into the crop that the last look gave."""
+
 _SEEN = 0.5
 """MediaPipe's own confidence from which a point counts."""
 
@@ -104,6 +107,8 @@ class Tracker:
         with quiet_native_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             faces = self._face.process(rgb).multi_face_landmarks or []
+            for _ in range(SETTLING if faces and self._last is None else 0):
+                faces = self._face.process(rgb).multi_face_landmarks or faces
             face, second = self._speaker([_pixels(each.landmark, width, height) for each in faces])
             left, right = self._find_hands(rgb) if self._hands is not None else (None, None)
             body = None
