@@ -1,5 +1,7 @@
 """festival: voices from recordings in eight languages, one process a voice that is asked again and again.
 
+What was said is collected after each sentence: it is heavy, and too few cells to be collected by itself.
+
 A process a voice, because voices set global things that the next one inherits, and because loading one takes up to two seconds.
 """
 
@@ -18,6 +20,8 @@ from avatar.speech import Phoneme
 
 _TIMEOUT_S = 30.0
 _CLOSED = b"parley-done\n"
+_PIPE = ("--heap", "2000000", "--pipe")
+"""Lisp cells: the default reserves a quarter of a gigabyte a process; Russian needs more than 500,000."""
 
 _FESTVOX = "Festvox's own, permissive (Debian: {})"
 
@@ -65,7 +69,7 @@ _SCHEME = r"""
        (format out "%%s %%f %%s\n" (item.name s) (item.feat s "end") (item.feat s "R:SylStructure.parent.stress")))
      (utt.relation.items utt 'Segment))
     (fclose out)))
-(define (parley_done) (format t "parley-done\n") (fflush nil))
+(define (parley_done) (gc) (format t "parley-done\n") (fflush nil))
 """
 
 
@@ -84,7 +88,7 @@ class FestivalEngine:
     def voices(self) -> list[Voice]:
         if self._program is None:
             return []
-        lister = Helper([self._program, "--pipe"], "festival", _TIMEOUT_S)
+        lister = Helper([self._program, *_PIPE], "festival", _TIMEOUT_S)
         try:
             with lister.exchange():
                 lister.write(b'(format t "%l\\n" (voice.list))\n(format t "parley-done\\n")\n(fflush nil)\n')
@@ -134,7 +138,7 @@ class FestivalEngine:
         if voice.name not in self._helpers:
             if self._program is None:
                 raise EngineFailed("festival is not installed")
-            helper = self._helpers[voice.name] = Helper([self._program, "--pipe"], f"festival {voice.name}", _TIMEOUT_S)
+            helper = self._helpers[voice.name] = Helper([self._program, *_PIPE], f"festival {voice.name}", _TIMEOUT_S)
             with helper.exchange():
                 helper.write((_SCHEME % voice.name).encode())
         return self._helpers[voice.name]
