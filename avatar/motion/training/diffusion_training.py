@@ -95,13 +95,13 @@ def measure_teacher(network: MotionTransformer, valid: SceneLibrary) -> dict[str
     rng = np.random.default_rng(1234)
     quarters: list[list[float]] = [[], [], [], []]
     for _ in range(_MEASURED_BATCHES):
-        windows = valid.draw(_MEASURED_ROWS, _MEASURED_NEW, rng, plain=True)
+        windows = valid.draw(_MEASURED_ROWS, _MEASURED_NEW, rng)
         timestep = draw_timesteps(_MEASURED_ROWS, rng)
         noise = torch.from_numpy(rng.standard_normal(windows.state.shape, np.float32))
         _, rows = diffusion_loss(network, windows, timestep, noise)
         for t, row in zip(timestep.tolist(), rows.tolist(), strict=True):
             quarters[t // 250].append(row)
-    windows = valid.draw(_SAMPLED_ROWS, _MEASURED_NEW, rng, plain=True)
+    windows = valid.draw(_SAMPLED_ROWS, _MEASURED_NEW, rng)
     noise = torch.from_numpy(rng.standard_normal(windows.state.shape, np.float32))
     drawn = sample(network, MultistepConsistencyScheduler(), 40, noise, windows.played, windows.condition)
     network.train()
@@ -154,6 +154,7 @@ def train_teacher(data: Path, run: Path, options: DiffusionTraining, tell: Tell)
     log = Log(run, tell)
     parameters = sum(p.numel() for p in network.parameters())
     log.write(begin=progress.step, parameters=parameters, hours=train.hours, valid_hours=valid.hours)
+    unsure = network.innovations.unsure.numpy()
     step, began, total, counted = progress.step, time.monotonic(), 0.0, 0
 
     def keep(step: int) -> None:
@@ -164,7 +165,7 @@ def train_teacher(data: Path, run: Path, options: DiffusionTraining, tell: Tell)
         while step < options.steps:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, options.steps, options.peak)
-            windows = train.draw(options.rows, int(rng.integers(FEWEST_FRAMES, MOST_FRAMES + 1)), rng)
+            windows = train.draw(options.rows, int(rng.integers(FEWEST_FRAMES, MOST_FRAMES + 1)), rng, unsure)
             noise = torch.from_numpy(rng.standard_normal(windows.state.shape, np.float32))
             loss, _ = diffusion_loss(network, windows, draw_timesteps(options.rows, rng), noise)
             optimizer.zero_grad(set_to_none=True)

@@ -96,7 +96,7 @@ def roll_teacher(teacher: MotionTransformer, windows: MotionWindows, noise: Tens
         if t in kept:
             points.append(x)
         v = teacher(x, torch.full((len(x),), t), prefix, history, windows.condition)
-        x = scheduler.teacher_step(v, t, x)
+        x = scheduler.teacher_step(v.float(), t, x)
     return Trajectories(windows, torch.stack([*points, x], dim=1))
 
 
@@ -125,6 +125,18 @@ def read_trajectories(path: Path) -> Trajectories:
     return Trajectories(MotionWindows(values["played"], values["state"], values["condition"]), values["points"])
 
 
+def _read_new(folder: Path, batches: dict[str, Trajectories]) -> int:
+    """Take in the files that came since: another process may still be making them."""
+    fresh = [path for path in sorted(folder.glob("*.npz")) if path.name not in batches]
+    for path in fresh:
+        batches[path.name] = read_trajectories(path)
+    return len(fresh)
+
+
+def _count(batches: dict[str, Trajectories]) -> int:
+    return sum(len(batch.points) for batch in batches.values())
+
+
 def make_trajectories(data: Path, teacher_run: Path, options: Distillation, tell: Tell) -> Path:
     """Roll out the teacher until ``options.trajectories`` are there; goes on where an earlier call stopped.
 
@@ -141,9 +153,11 @@ def make_trajectories(data: Path, teacher_run: Path, options: Distillation, tell
         if path.exists():
             continue
         rng = np.random.default_rng((options.seed, batch))
-        windows = train.draw(options.rows, int(rng.choice(_NEW)), rng)
+        windows = train.draw(options.rows, int(rng.choice(_NEW)), rng, teacher.innovations.unsure.numpy())
         noise = torch.from_numpy(rng.standard_normal(windows.state.shape, np.float32))
-        save_trajectories(path, roll_teacher(teacher, windows, noise))
+        with fast():
+            rolled = roll_teacher(teacher, windows, noise)
+        save_trajectories(path, rolled)
         if batch % 16 == 15 or batch == batches - 1:
             tell(f"trajectories: {(batch + 1) * options.rows} of {batches * options.rows}")
     return folder
@@ -191,7 +205,7 @@ def measure_student(student: MotionTransformer, held_out: Trajectories, segments
 def held_out_trajectories(teacher: MotionTransformer, valid: SceneLibrary) -> Trajectories:
     """The same windows and noise at every call."""
     rng = np.random.default_rng(_VALID_SEED)
-    windows = valid.draw(_VALID_ROWS, HOP + AHEAD, rng, plain=True)
+    windows = valid.draw(_VALID_ROWS, HOP + AHEAD, rng)
     noise = torch.from_numpy(rng.standard_normal((_VALID_ROWS, HOP + AHEAD, D)).astype(np.float32))
     return roll_teacher(teacher, windows, noise)
 
@@ -213,7 +227,8 @@ def distil(data: Path, teacher_run: Path, run: Path, options: Distillation, tell
     torch.manual_seed(options.seed)
     teacher = trained_transformer(teacher_run)
     folder = make_trajectories(data, teacher_run, options, tell)
-    batches = [read_trajectories(path) for path in sorted(folder.glob("*.npz"))]
+    batches: dict[str, Trajectories] = {}
+    _read_new(folder, batches)
     rng = np.random.default_rng(options.seed)
     student, average_network = MotionTransformer(teacher.shape), MotionTransformer(teacher.shape)
     student.load_state_dict(teacher.state_dict())
@@ -227,7 +242,7 @@ def distil(data: Path, teacher_run: Path, run: Path, options: Distillation, tell
     if progress.step == 0:
         log.write(
             begin=0,
-            trajectories=len(batches) * options.rows,
+            trajectories=_count(batches),
             naive=measure_student(teacher, held_out, options.segments),
         )
     step, began, total, counted = progress.step, time.monotonic(), 0.0, 0
@@ -236,11 +251,12 @@ def distil(data: Path, teacher_run: Path, run: Path, options: Distillation, tell
         seconds = progress.seconds + time.monotonic() - began
         save_checkpoint(run, student, average, optimizer, rng, Progress(step, seconds, about))
 
+    names = sorted(batches)
     try:
         while step < options.steps:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, options.steps, options.peak)
-            batch = batches[int(rng.integers(len(batches)))]
+            batch = batches[names[int(rng.integers(len(names)))]]
             segment = torch.from_numpy(rng.permutation(np.arange(len(batch.points)) % options.segments))
             loss = student_loss(student, batch, segment, options.segments).mean()
             optimizer.zero_grad(set_to_none=True)
@@ -259,6 +275,9 @@ def distil(data: Path, teacher_run: Path, run: Path, options: Distillation, tell
                     valid=measure_student(average_network, held_out, options.segments),
                 )
                 total, counted = 0.0, 0
+                if _read_new(folder, batches):
+                    names = sorted(batches)
+                    log.write(step=step, trajectories=_count(batches))
     except KeyboardInterrupt:
         keep(step)
         log.write(interrupted=step)

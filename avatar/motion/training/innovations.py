@@ -30,11 +30,16 @@ the model's own, and a prediction that trusted them to the last digit would swin
 
 
 class Innovations(nn.Module):
-    """Between states and innovations; its matrices are fitted to data, not trained."""
+    """Between states and innovations; its matrices are fitted to data, not trained.
+
+    Attributes:
+        unsure: how far played frames may be off without upsetting the prediction, normalised units, [D].
+    """
 
     predictor: Tensor
     factor: Tensor
     inverse: Tensor
+    unsure: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,6 +47,7 @@ class Innovations(nn.Module):
         eye = torch.eye(MOST_FRAMES).expand(D, -1, -1)
         self.register_buffer("factor", eye.clone())
         self.register_buffer("inverse", eye.clone())
+        self.register_buffer("unsure", torch.zeros(D))
 
     def of(self, state: Tensor, played: Tensor) -> Tensor:
         """Args:
@@ -85,7 +91,9 @@ class Innovations(nn.Module):
             raise ValueError(f"no scene is as long as {length} frames")
         unsure = _UNSURE_JERK * np.sqrt(jerk / count) + _LEAST_UNSURE
         past, coming = slice(0, RECENT), slice(RECENT, None)
-        last = np.where(np.arange(length) == RECENT - 1, -1.0, 1.0)  # is in all that is relative to it, with the other sign
+        last = np.where(
+            np.arange(length) == RECENT - 1, -1.0, 1.0
+        )  # is in all that is relative to it, with the other sign
         moments = moments / count + np.square(unsure)[:, None, None] * np.outer(last, last)
         noise = np.square(unsure)[:, None, None] * np.diag([1.0] * (RECENT - 1) + [0.0])
         of_past = np.linalg.inv(moments[:, past, past] + noise)
@@ -95,3 +103,4 @@ class Innovations(nn.Module):
         self.predictor.copy_(torch.from_numpy(predictor))
         self.factor.copy_(torch.from_numpy(factor))
         self.inverse.copy_(torch.from_numpy(np.linalg.inv(factor)))
+        self.unsure.copy_(torch.from_numpy(unsure))

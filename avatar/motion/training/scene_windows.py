@@ -17,8 +17,8 @@ from avatar.motion.training.learning import TrainingError
 
 _PHONES_UNTOLD = 0.25
 """Share of windows whose phones are not told: a voice without phoneme times, and no encoder's word for them either."""
-_UNSURE_SHARE, _UNSURE = 0.3, 0.05
-"""Share of windows whose played frames are noisy, and by how much at most: at run time they are the model's own."""
+_UNSURE_SHARE = 0.3
+"""Share of windows whose played frames are a little off: at run time they are the model's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,14 @@ class SceneLibrary:
     def hours(self) -> float:
         return float(self._ends[-1]) / 25 / 3600 if len(self._ends) else 0.0
 
-    def draw(self, rows: int, new: int, rng: np.random.Generator, *, plain: bool = False) -> MotionWindows:
+    def draw(
+        self, rows: int, new: int, rng: np.random.Generator, unsure: NDArray[np.float32] | None = None
+    ) -> MotionWindows:
         """A batch of windows of ``new`` frames, every frame of every scene equally likely to be the first of them.
 
         Args:
-            plain: nothing is left untold and no frame is noisy, for measuring.
+            unsure: how far played frames may be off, float32 [D] (``Innovations.unsure``); None leaves everything as it is,
+                and told, for measuring.
 
         Raises:
             TrainingError: no shard was read.
@@ -89,8 +92,10 @@ class SceneLibrary:
             index = np.minimum(np.arange(at, at + new), len(states) - 1)
             state[row] = states[index]
             condition[row] = conditions[np.clip(np.arange(at - PREFIX_FRAMES, at + new), 0, len(conditions) - 1)]
-            if not plain and rng.random() < _PHONES_UNTOLD:
+            if unsure is None:
+                continue
+            if rng.random() < _PHONES_UNTOLD:
                 condition[row, :, PHONES] = self._untold
-            if not plain and rng.random() < _UNSURE_SHARE:
-                played[row] += rng.uniform(0.0, _UNSURE) * rng.standard_normal(played[row].shape, np.float32)
+            if rng.random() < _UNSURE_SHARE:
+                played[row] += unsure * rng.standard_normal(played[row].shape, np.float32)
         return MotionWindows(torch.from_numpy(played), torch.from_numpy(state), torch.from_numpy(condition))

@@ -47,7 +47,7 @@ def library(tmp_path: Path) -> SceneLibrary:
 
 
 def test_a_window_is_a_piece_of_one_scene(library: SceneLibrary) -> None:
-    windows = library.draw(64, 7, np.random.default_rng(0), plain=True)
+    windows = library.draw(64, 7, np.random.default_rng(0))
     assert windows.played.shape == (64, PLAYED_FRAMES, D)
     assert windows.state.shape == (64, 7, D) and windows.condition.shape == (64, PREFIX_FRAMES + 7, C)
     # The made-up condition is the state before normalisation: both are cut at the same frames.
@@ -61,7 +61,7 @@ def test_a_window_is_a_piece_of_one_scene(library: SceneLibrary) -> None:
 def test_before_a_scene_is_its_first_frame(library: SceneLibrary) -> None:
     library.states, library.conditions = [library.states[0][:9]], [library.conditions[0][:9]]
     library._ends = np.array([9])
-    windows = library.draw(20, 4, np.random.default_rng(0), plain=True)
+    windows = library.draw(20, 4, np.random.default_rng(0))
     first = torch.from_numpy(library.states[0][0])
     assert all(torch.equal(row[0], first) and torch.equal(row[50], first) for row in windows.played)
     assert torch.isfinite(windows.condition).all()
@@ -70,10 +70,11 @@ def test_before_a_scene_is_its_first_frame(library: SceneLibrary) -> None:
 def test_phones_are_left_untold_in_some_windows(library: SceneLibrary) -> None:
     for conditions in library.conditions:
         conditions[:, PHONES] = 1.0
-    told = library.draw(200, 4, np.random.default_rng(0)).condition[:, :, PHONES]
+    unsure = np.full(D, 0.01, np.float32)
+    told = library.draw(200, 4, np.random.default_rng(0), unsure).condition[:, :, PHONES]
     untold = (told == 0).all(dim=(1, 2)).float().mean()
     assert 0.1 < untold < 0.4
-    assert (library.draw(50, 4, np.random.default_rng(0), plain=True).condition[:, :, PHONES] == 1.0).all()
+    assert (library.draw(50, 4, np.random.default_rng(0)).condition[:, :, PHONES] == 1.0).all()
 
 
 def test_timesteps_are_the_teachers_and_cover_them() -> None:
