@@ -91,7 +91,17 @@ def measure(material: Material, parts: tuple[str, ...] = PARTS, *, progress: Tel
             report.notes.append(
                 "Not measured: student against teacher, for want of the training runs (--runs, --data)."
             )
+    report.data = {name: _known(value) for name, value in report.data.items()}
     return report
+
+
+def _known(value: Any) -> Any:
+    """What could not be measured (a clip without rounded vowels, hands that were never shown) is null in JSON."""
+    if isinstance(value, dict):
+        return {key: _known(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def learned(weights: Path | None) -> MakeSource:

@@ -53,7 +53,7 @@ def frame_levels(speech: SpeechChunk, frames: int) -> np.ndarray:
     """Energy of each frame in dB of full scale, at least -60."""
     pcm = np.zeros(frames * BEAT_SAMPLES, np.int16)
     pcm[: min(len(pcm), len(speech.pcm48k))] = speech.pcm48k[: len(pcm)]
-    return np.maximum(envelope_db(pcm).reshape(frames, -1).mean(1), -60.0).astype(np.float32)
+    return np.asarray(np.maximum(envelope_db(pcm).reshape(frames, -1).mean(1), -60.0), np.float32)
 
 
 def silent(make: MakeSource, mode: Mode) -> Motion:
