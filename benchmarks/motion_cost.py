@@ -29,6 +29,7 @@ from avatar.motion.source import Mode, MotionSource
 from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SPEECH_RATE_HZ, Phoneme, SpeechChunk
 
 GOAL_CORE_PERCENT, GOAL_FIRST_MS = 10.0, 60.0
+RULES = "rules"
 _DRAWS_OVER = 3.0
 """A beat that costs this many times the cheapest quarter's mean drew a hop."""
 _PHONEMES = "h ə l oʊ p iː p əl m aɪ f eɪ v ɹ ɪ t b ʊ k ʃ oʊ z θ ɪ ŋ k w iː n uː b ɔː d ɑː m".split()
@@ -43,7 +44,7 @@ class Cost:
         source: what was measured.
         heard_percent, timed_percent: of one core, while it speaks, reading mouths from sound, or given phoneme times.
         listening_percent, idle_percent: of one core, between answers.
-        hop_p50_ms, hop_p99_ms: of the beats on which a hop is drawn, speaking from sound; NaN where there are no hops.
+        hop_p50_ms, hop_p99_ms: of the beats on which a hop is drawn, speaking from sound; None where there are no hops.
         first_ms: from the sound that the first frame needs (160 ms) to that frame.
         load_ms: from disk to ready.
     """
@@ -53,8 +54,8 @@ class Cost:
     timed_percent: float
     listening_percent: float
     idle_percent: float
-    hop_p50_ms: float
-    hop_p99_ms: float
+    hop_p50_ms: float | None
+    hop_p99_ms: float | None
     first_ms: float
     load_ms: float
 
@@ -69,7 +70,7 @@ def cost_report(weights: Path = SHIPPED_DIR, students: tuple[Path, ...] = (), *,
     model = load(weights)
     load_ms = (time.process_time() - begun) * 1000
     normalisation = Normalisation.load(weights / "normalisation.npz")
-    out = [_measure("rules", lambda: RuleMotionSource(0), seconds, 0.0)]
+    out = [_measure(RULES, lambda: RuleMotionSource(0), seconds, 0.0)]
     out.append(_measure("shipped", lambda: LearnedMotionSource(model), seconds, load_ms))
     for path in students:
         begun = time.process_time()
@@ -91,8 +92,8 @@ def _measure(name: str, make: Callable[[], MotionSource], seconds: float, load_m
     timed = _speaking(make(), chunk)
     silent = {mode: _silent(make(), mode, seconds) for mode in (Mode.LISTENING, Mode.IDLE)}
     base = float(np.sort(heard)[: len(heard) // 4].mean())
-    hops = heard[heard > _DRAWS_OVER * base] if name != "rules" else heard[:0]
-    p50, p99 = (float(np.percentile(hops, q)) if len(hops) else float("nan") for q in (50, 99))
+    hops = heard[heard > _DRAWS_OVER * base] if name != RULES else heard[:0]
+    p50, p99 = (float(np.percentile(hops, q)) if len(hops) else None for q in (50, 99))
     return Cost(
         name, _percent(heard), _percent(timed), _percent(silent[Mode.LISTENING]), _percent(silent[Mode.IDLE]),
         p50, p99, _first_ms(make), load_ms,
@@ -164,10 +165,14 @@ def table(costs: list[Cost]) -> str:
     ]
     lines += [
         f"| {c.source} | {c.heard_percent:.1f} % | {c.timed_percent:.1f} % | {c.listening_percent:.1f} % | {c.idle_percent:.1f} %"
-        f" | {c.hop_p50_ms:.1f} ms | {c.hop_p99_ms:.1f} ms | {c.first_ms:.1f} ms | {c.load_ms:.0f} ms |"
+        f" | {_ms(c.hop_p50_ms)} | {_ms(c.hop_p99_ms)} | {c.first_ms:.1f} ms | {c.load_ms:.0f} ms |"
         for c in costs
     ]
     return "\n".join(lines)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} ms"
 
 
 def main(arguments: list[str] | None = None) -> int:
