@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from server.cli import avatar, bench, echomimic, models, motion
+from server.cli import avatar, bench, distill, echomimic, models, motion
 from server.cli.cert import cert
 from server.cli.doctor import doctor
 from server.cli.render import render
@@ -28,7 +28,12 @@ app.command()(cert)
 app.command()(render)
 app.add_typer(avatar.app, name="avatar", help="Create, list, check and remove personas.")
 app.add_typer(bench.app, name="bench", help="Measure this machine; results as a table and as JSON.")
-app.add_typer(echomimic.app, name="echomimic", help="Fetch, check and convert EchoMimic's weights.")
+app.add_typer(distill.app, name="distill", help="Fewer steps: prepare clips, and distil EchoMimic's denoiser on them.")
+app.add_typer(
+    echomimic.app,
+    name="echomimic",
+    help="EchoMimic's weights, pose sequences and personas: fetch, check, convert, prepare.",
+)
 app.add_typer(models.app, name="models", help="List and fetch speech models.")
 app.add_typer(motion.app, name="motion", help="Capture, train and measure what moves the avatar.")
 
