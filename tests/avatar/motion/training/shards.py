@@ -62,17 +62,23 @@ def speech(data: Path) -> None:
         speech_shard(data / "speech" / split / "0000.npz", seed)
 
 
+KEPT, DRIVEN = 0.9, 0.19**0.5
+"""Of the made-up motion: a frame is so much of the one before, and so much of what drives it; its variance is 1."""
+
+
 def scene_shard(path: Path, seed: int, scenes: int = 40, frames: int = 100) -> None:
-    """Slow waves of every channel, of which the condition tells some."""
+    """Channels driven by noise, which the condition tells."""
     rng = np.random.default_rng(seed)
     states, conditions = [], []
     for _ in range(scenes):
-        time = np.arange(frames)[:, None] / 25
-        phase, rate = rng.uniform(0, 2 * np.pi, (2, 1, D)) * np.array([1.0, 0.15])[:, None, None]
-        state = np.sin(2 * np.pi * rate * time + phase)
+        drive = rng.standard_normal((frames, D))
+        state = np.zeros((frames, D))
+        for frame in range(frames):
+            before = state[frame - 1] if frame else rng.standard_normal(D)
+            state[frame] = KEPT * before + DRIVEN * drive[frame]
         condition = np.zeros((frames, C))
         told = min(C, D)
-        condition[:, :told] = state[:, :told]
+        condition[:, :told] = drive[:, :told]
         states.append(2.0 * state + 1.0)
         conditions.append(condition)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +92,7 @@ def scene_shard(path: Path, seed: int, scenes: int = 40, frames: int = 100) -> N
 
 def normalisation() -> Normalisation:
     one, of_condition = np.ones(D, np.float32), np.ones(C, np.float32)
-    return Normalisation(one, one * np.float32(2**0.5), 0 * of_condition, of_condition)
+    return Normalisation(one, 2 * one, 0 * of_condition, of_condition)
 
 
 def hand_basis() -> HandBasis:
