@@ -97,6 +97,8 @@ def starts(frames: int, stride: int) -> range:
 def distance(a: Sequence[Floats], b: Sequence[Floats], *, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
     """Frechet distance (not squared) with a 95 % interval by resampling the scenes of ``a``.
 
+    A resampled set holds fewer different scenes and is farther for that alone: its spread is taken, about the distance itself.
+
     Args:
         a: the judged set's windows, scene by scene, as ``WindowSpace.project`` gives them.
         b: held-out data's.
@@ -112,8 +114,10 @@ def distance(a: Sequence[Floats], b: Sequence[Floats], *, seed: int = 0, resampl
         mean = sum((sums[k][1] for k in picked), np.zeros_like(sums[0][1])) / n
         square = sum((sums[k][2] for k in picked), np.zeros_like(sums[0][2])) / n
         resampled.append(_frechet((mean, square - np.outer(mean, mean)), reference))
-    low, high = np.percentile(resampled, INTERVAL) if resampled else (np.nan, np.nan)
-    return Interval(value, float(low), float(high))
+    if not resampled:
+        return Interval(value, float("nan"), float("nan"))
+    low, middle, high = np.percentile(resampled, (INTERVAL[0], 50, INTERVAL[1]))
+    return Interval(value, float(value + low - middle), float(value + high - middle))
 
 
 Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
