@@ -75,8 +75,10 @@ class WindowRenderer(Protocol):
     width: int
     height: int
     window: int
-    lead: int
     lookahead_samples: int
+
+    @property
+    def lead(self) -> int: ...
 
     def draw(self, stretch: Stretch) -> Drawing:
         """Begin to draw; stretches are drawn in the order in which they were given. Returns at once.

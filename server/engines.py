@@ -13,6 +13,7 @@ from avatar.errors import MotionWeightsError
 from avatar.motion.sources import choose_motion
 from llm_bridge.chat import ChatModel
 from server.config import Settings
+from server.renderer_options import weights_folder
 from streaming.errors import EngineUnavailable
 from streaming.hearing.transcriber import Transcriber
 from streaming.hearing.voice import VoiceDetector
@@ -218,11 +219,13 @@ def _build_pool(settings: Settings) -> WorkerPool:
     if settings.avatar.renderer != "echomimic":
         return LocalWorkerPool(settings.server.max_conversations)
     from avatar.echomimic.options import need_gpu_extra
-    from avatar.errors import ToolMissing
+    from avatar.echomimic.variant import need_weights
+    from avatar.errors import AvatarError
 
     try:
         need_gpu_extra()
-    except ToolMissing as error:
+        need_weights(weights_folder(settings), settings.echomimic.variant)
+    except AvatarError as error:
         raise EngineUnavailable(f"avatar.renderer is echomimic. {error}") from None
     return LocalWorkerPool(settings.server.max_conversations, starter=HOST, start_timeout_s=GPU_START_TIMEOUT_S)
 

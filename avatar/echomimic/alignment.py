@@ -1,6 +1,6 @@
 """Cuts the reference picture as EchoMimic's authors cut theirs: misalignment is the main failure that its users report.
 
-V2 (half body): from the brows to the lowest of shoulders, elbows and right wrist, an eighth more above and a hundredth
+V2 (half body): from the brows to the lowest of shoulders, elbows and right wrist, a sixth more above and a hundredth
 below; a square of that height about the neck. What a square has beyond the picture is black. V1 (portrait): see
 ``avatar.echomimic.face_crop``.
 """

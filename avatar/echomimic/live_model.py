@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,10 +60,9 @@ class LiveModel:
         denoiser = networks.denoiser
         speedup = options.speedup if device.type == "cuda" else Speedup.NONE
         if device.type == "cuda":
-            for network in (denoiser, networks.guide, networks.vae.network):
-                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            if networks.tiny_vae is not None:
-                networks.tiny_vae.network.to(memory_format=torch.channels_last)
+            drawing: list[Any] = [denoiser, networks.guide, networks.vae.network]
+            for network in drawing + ([] if networks.tiny_vae is None else [networks.tiny_vae.network]):
+                network.to(memory_format=torch.channels_last)
         predict = torch.compile(denoiser, dynamic=False) if speedup is Speedup.COMPILE else denoiser
         self.sampler = WindowSampler(predict, options.steps, device)
         self._recorded = None if speedup is Speedup.NONE else RecordedSampler(self.sampler)

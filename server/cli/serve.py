@@ -18,14 +18,15 @@ def serve(
     tls_cert: Annotated[Path | None, typer.Option(help="PEM certificate chain; with --tls-key, serve HTTPS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM private key.")] = None,
     persona: Annotated[str | None, typer.Option(help="Persona shown first.", show_default="helen")] = None,
+    renderer: Annotated[str | None, typer.Option(help="portrait, or echomimic.", show_default="portrait")] = None,
 ) -> None:
     """Serve the page and the API until interrupted. Nothing is downloaded."""
     given = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key}
     overrides: dict[str, Any] = {}
     if server := {key: value for key, value in given.items() if value is not None}:
         overrides["server"] = server
-    if persona is not None:
-        overrides["avatar"] = {"persona": persona}
+    if look := {key: value for key, value in {"persona": persona, "renderer": renderer}.items() if value is not None}:
+        overrides["avatar"] = look
     _serve(load_settings(**overrides))
 
 

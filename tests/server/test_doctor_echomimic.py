@@ -13,6 +13,8 @@ from avatar.echomimic import options as echomimic_options
 from avatar.echomimic.poses import CANVAS, PoseSequence
 from server.config import Settings
 from server.doctor import Finding, Verdict, renderer
+from server.engines import build_engines
+from streaming.errors import EngineUnavailable
 
 
 def findings(tmp_path: Path, **section: Any) -> list[Finding]:
@@ -86,3 +88,14 @@ def test_weights_made_for_many_steps_are_noted(tmp_path: Path, monkeypatch: pyte
     assert weights.verdict is Verdict.NOTE and "v2-accelerated" in weights.cure
     _, weights = findings(tmp_path, variant="v2-accelerated")
     assert weights.verdict is Verdict.OK
+
+
+def test_the_server_does_not_start_without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says what is missing at the start, not in the first conversation."""
+    settings = Settings(data_dir=tmp_path, avatar={"renderer": "echomimic"})
+    with pytest.raises(EngineUnavailable, match=r"denoising_unet_acc\.pth") as missing:
+        build_engines(settings)
+    assert "parley echomimic fetch" in str(missing.value)
+    monkeypatch.setattr(echomimic_options, "find_spec", lambda name: None)
+    with pytest.raises(EngineUnavailable, match=r"parley\[gpu\]"):
+        build_engines(settings)
