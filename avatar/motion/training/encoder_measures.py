@@ -81,7 +81,11 @@ def fit_gain(heard: list[Heard]) -> NDArray[np.float32]:
 
 
 def fit_thresholds(heard: list[Heard]) -> tuple[Threshold, Threshold]:
-    """For sealed and touching: where the harmonic mean of recall and precision of runs is greatest."""
+    """For sealed and touching: where F0.5 of runs is greatest, which counts precision twice (van Rijsbergen 1979).
+
+    A seal that is made up is seen. One that is missed seldom is: the mouth that goes with it is narrow, and looks closed (on
+    held-out voices 0.93 of closures still do at a threshold that recalls 0.70 by seals).
+    """
     chosen = []
     for which in range(2):
         scores = []
@@ -92,7 +96,7 @@ def fit_thresholds(heard: list[Heard]) -> tuple[Threshold, Threshold]:
                 [np.zeros(h.of.frames, bool) for h in heard],
             )
             precision = 1.0 - false
-            scores.append(2 * found * precision / max(found + precision, 1e-6))
+            scores.append(1.25 * found * precision / max(found + 0.25 * precision, 1e-6))
         best = THRESHOLDS[int(np.argmax(scores))]
         chosen.append(Threshold(best, round(best * HYSTERESIS, 3)))
     return chosen[0], chosen[1]
