@@ -18,18 +18,18 @@ from avatar.motion.generator.contacts import Threshold, decide
 from avatar.motion.generator.features import HOPS_PER_FRAME, LOOK_AHEAD_FRAMES, LOOK_AHEAD_HOPS, SILENT_MEL
 from avatar.motion.generator.mean import CausalMean
 from avatar.motion.speech.coarticulation import enforce
-from avatar.motion.speech.mouth import COUNT, measures, to_channels
+from avatar.motion.speech.mouth import COUNT, PRESS, measures, to_channels
 from avatar.motion.training.encoder_network import EncoderNetwork
 from avatar.motion.training.speech_windows import Rendition
 from avatar.motion.training.synthesis.corpus import NOISE
 from avatar.motion.training.visible import MEASURES
 
-_CLOSED = 0.1
-"""Lip opening below which lips count as closed."""
+_CLOSED, _PRESSED = 0.1, 0.5
+"""Lip opening below which, and press above which, lips count as closed."""
 _TOLERANCE_FRAMES = 1
 _BATCH = 16
 _MOST_GAIN = 1.4
-THRESHOLDS = tuple(round(0.2 + 0.05 * i, 2) for i in range(13))
+THRESHOLDS = tuple(round(0.2 + 0.05 * i, 2) for i in range(15))
 HYSTERESIS = 0.6
 """A contact lasts while its probability stays over this share of where it began."""
 
@@ -80,26 +80,38 @@ def fit_gain(heard: list[Heard]) -> NDArray[np.float32]:
     return np.clip(gain, 1.0, _MOST_GAIN).astype(np.float32)
 
 
-def fit_thresholds(heard: list[Heard]) -> tuple[Threshold, Threshold]:
-    """For sealed and touching: where F0.5 of runs is greatest, which counts precision twice (van Rijsbergen 1979).
+def fit_thresholds(heard: list[Heard], gain: NDArray[np.float32]) -> tuple[Threshold, Threshold]:
+    """For sealed and touching, where precision, counted double, and recall are best together (F0.5).
 
-    A seal that is made up is seen. One that is missed seldom is: the mouth that goes with it is narrow, and looks closed (on
-    held-out voices 0.93 of closures still do at a threshold that recalls 0.70 by seals).
+    Sealing is judged by what is seen: lips also close where the mouth is narrow, so a contact may be sure before it seals; and a
+    closure that is made up is seen more than one that stays a little open.
     """
-    chosen = []
-    for which in range(2):
-        scores = []
-        for on in THRESHOLDS:
-            found, false = _closures(
-                [decide(h.contacts[:, which], Threshold(on, on * HYSTERESIS))[0] for h in heard],
-                [h.of.contacts[:, which] for h in heard],
-                [np.zeros(h.of.frames, bool) for h in heard],
-            )
-            precision = 1.0 - false
-            scores.append(1.25 * found * precision / max(found + 0.25 * precision, 1e-6))
-        best = THRESHOLDS[int(np.argmax(scores))]
-        chosen.append(Threshold(best, round(best * HYSTERESIS, 3)))
-    return chosen[0], chosen[1]
+    quiet = [pauses(h.of) for h in heard]
+    sealed = [h.of.contacts[:, 0] for h in heard]
+    touching = [h.of.contacts[:, 1] for h in heard]
+    mouths = [np.clip(h.mouth * gain, 0, 1) for h in heard]
+
+    def closed(on: float) -> list[NDArray[np.bool_]]:
+        return [
+            seen_closed(shown(mouth, decide(h.contacts[:, 0], _threshold(on))[0], np.zeros(len(mouth), bool)), mouth)
+            for h, mouth in zip(heard, mouths, strict=True)
+        ]
+
+    def touched(on: float) -> list[NDArray[np.bool_]]:
+        return [decide(h.contacts[:, 1], _threshold(on))[0] for h in heard]
+
+    best_sealed = max(THRESHOLDS, key=lambda on: _f_half(*_closures(closed(on), sealed, quiet)))
+    best_touching = max(THRESHOLDS, key=lambda on: _f_half(*_closures(touched(on), touching, quiet)))
+    return _threshold(best_sealed), _threshold(best_touching)
+
+
+def _threshold(on: float) -> Threshold:
+    return Threshold(on, round(on * HYSTERESIS, 3))
+
+
+def _f_half(recall: float, false: float) -> float:
+    precision = 1.0 - false
+    return 1.25 * precision * recall / max(0.25 * precision + recall, 1e-6)
 
 
 def score(
@@ -119,19 +131,19 @@ def score(
 
 
 def _score(heard: list[Heard], gain: NDArray[np.float32], thresholds: tuple[Threshold, Threshold]) -> dict[str, float]:
-    reference, predicted, closed, pauses = [], [], [], []
+    reference, predicted, closed, quiet_of = [], [], [], []
     right = total = 0
     for h in heard:
         sealed, touching = (decide(h.contacts[:, i], thresholds[i])[0] for i in range(2))
         reference.append(shown(h.of.mouth.astype(np.float32), h.of.contacts[:, 0], h.of.contacts[:, 1]))
         predicted.append(shown(np.clip(h.mouth * gain, 0, 1), sealed, touching))
-        closed.append(predicted[-1][:, 0] < _CLOSED)
+        closed.append(seen_closed(predicted[-1], h.mouth * gain))
         middle = h.of.phones[HOPS_PER_FRAME // 2 :: HOPS_PER_FRAME]
-        pauses.append(_inside_pauses(middle == phones.SILENCE))
+        quiet_of.append(pauses(h.of))
         right += int((h.phones.argmax(axis=1) == middle).sum())
         total += len(middle)
-    true, guess, quiet = np.concatenate(reference), np.concatenate(predicted), np.concatenate(pauses)
-    found, false = _closures(closed, [h.of.contacts[:, 0] for h in heard], pauses)
+    true, guess, quiet = np.concatenate(reference), np.concatenate(predicted), np.concatenate(quiet_of)
+    found, false = _closures(closed, [h.of.contacts[:, 0] for h in heard], quiet_of)
     out = {name: _correlation(true[:, i], guess[:, i]) for i, name in enumerate(MEASURES)}
     return {
         **out,
@@ -153,10 +165,15 @@ def shown(mouth: NDArray[np.float32], sealed: NDArray[np.bool_], touching: NDArr
     return np.stack([seen[name] for name in MEASURES], axis=1)
 
 
-def _inside_pauses(silent: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Silence with silence on both sides of it."""
-    near = np.convolve(~silent, np.ones(3), "same") > 0
-    return ~near
+def seen_closed(seen: NDArray[np.float32], mouth: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Frames whose lips a viewer takes for closed: hardly open (``shown``), or pressed."""
+    return (seen[:, 0] < _CLOSED) | (mouth[:, PRESS] > _PRESSED)
+
+
+def pauses(rendition: Rendition) -> NDArray[np.bool_]:
+    """Frames of silence with silence on both sides, bool [frames]."""
+    voiced = rendition.phones[HOPS_PER_FRAME // 2 :: HOPS_PER_FRAME] != phones.SILENCE
+    return ~(np.convolve(voiced, np.ones(3), "same") > 0)
 
 
 def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -165,12 +182,12 @@ def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _closures(
-    closed: list[NDArray[np.bool_]], sealed: list[NDArray[np.bool_]], pauses: list[NDArray[np.bool_]]
+    closed: list[NDArray[np.bool_]], sealed: list[NDArray[np.bool_]], quiet_of: list[NDArray[np.bool_]]
 ) -> tuple[float, float]:
     """Share of reference runs found, share of predicted runs that nothing explains."""
     wanted = found = offered = false = 0
     kernel = np.ones(2 * _TOLERANCE_FRAMES + 1)
-    for guess, true, quiet in zip(closed, sealed, pauses, strict=True):
+    for guess, true, quiet in zip(closed, sealed, quiet_of, strict=True):
         guess = guess & ~quiet
         near = np.convolve(guess, kernel, "same") > 0
         explained = np.convolve(true | quiet, kernel, "same") > 0

@@ -152,7 +152,8 @@ def train_encoder(data: Path, run: Path, options: EncoderTraining, tell: Tell) -
                 keep(step)
                 average.copy_to(average_network)
                 heard = listen(average_network, measured(valid.renditions))
-                gain, thresholds = fit_gain(heard), fit_thresholds(heard)
+                gain = fit_gain(heard)
+                thresholds = fit_thresholds(heard, gain)
                 log.write(
                     step=step,
                     loss={name: value / counted for name, value in sums.items()},

@@ -62,7 +62,8 @@ def export_weights(data: Path, runs: Runs, out: Path, tell: Tell, *, int8: bool 
     if not valid.renditions:
         raise TrainingError(f"no speech shards in {valid.folder}: gain and thresholds are chosen on them")
     heard: list[Heard] = listen(network, measured(valid.renditions))
-    gain, thresholds = fit_gain(heard), fit_thresholds(heard)
+    gain = fit_gain(heard)
+    thresholds = fit_thresholds(heard, gain)
     export_encoder(network, gain, out / "encoder.onnx")
     tell(f"encoder.onnx: {_megabytes(out / 'encoder.onnx')}")
     student = runs.student(STUDENT_STEPS)

@@ -229,8 +229,18 @@ def test_amplitude_is_restored_within_reason() -> None:
 
 
 def test_thresholds_lie_between_what_is_and_what_is_not() -> None:
-    sealed, _ = fit_thresholds(heard(contact=0.35))
+    sealed, _ = fit_thresholds(heard(contact=0.35), np.ones(COUNT, np.float32))
     assert 0.05 < sealed.off <= sealed.on <= 0.35
+
+
+def test_a_closure_made_up_weighs_more_than_one_missed() -> None:
+    """As many wrong contacts at .5 as a third of the right ones, all others at .8: F1 would seal all, F0.5 only the sure."""
+    doubtful = heard(contact=0.8)
+    for h in doubtful:
+        h.contacts[10::60, 0] = 0.5
+        h.contacts[5::40, 0] = 0.5
+    sealed, _ = fit_thresholds(doubtful, np.ones(COUNT, np.float32))
+    assert 0.5 < sealed.on <= 0.8
 
 
 def test_listening_begins_each_rendition_anew(tmp_path: Path) -> None:
