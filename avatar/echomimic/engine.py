@@ -250,11 +250,13 @@ class Engine:
         self, orders: Sequence[Order], rows: Sequence[WindowRow]
     ) -> tuple[Windows, list[TemporalMemory] | None]:
         """The rows as a batch, filled up to a recorded size; and the memories of their motion modules."""
-        size = next(size for size in BATCHES if size >= len(rows)) if self.model.recorded else len(rows)
+        memories = None if rows[0].memories is None else batch_memories([row.memories or [] for row in rows])
+        fixed = self.model.recorded and memories is None  # then a batch of a size has one shape, whatever is drawn
+        size = next(size for size in BATCHES if size >= len(rows)) if fixed else len(rows)
         filled = [*range(len(rows)), *[0] * (size - len(rows))]
         frames = len(rows[0].held)
         held = torch.tensor([rows[n].held for n in filled], dtype=torch.float32)
-        one_blank = all(rows[n].pose is None for n in filled)
+        one_blank = not fixed and all(row.pose is None for row in rows)
         poses = []
         for n in filled:
             own = rows[n].pose
@@ -262,9 +264,8 @@ class Engine:
             poses.append((blank if one_blank else blank.expand(-1, frames, -1, -1)) if own is None else own)
         pose = torch.stack(poses)
         references = [orders[n].seat.reference.keys for n in filled]
-        alone = all(reference is references[0] for reference in references)
+        alone = not fixed and all(reference is references[0] for reference in references)
         noise = torch.stack([rows[n].noise for n in filled])
-        memories = None if rows[0].memories is None else batch_memories([row.memories or [] for row in rows])
         windows = Windows(
             noise=noise,
             audio=torch.stack([rows[n].audio for n in filled]),
@@ -306,6 +307,8 @@ class Engine:
             model.side, model.side, model.device, blank, seed, continuity=options.continuity, steps=options.steps
         )
         sound = RunningSound(model.networks.config.whisper.mel_bands, model.device)
+        if self._cuda:  # what was computed for this conversation until now is read on other streams
+            torch.cuda.current_stream().synchronize()
         return Seat(sound, stream, reference, blank)
 
     def _draw_all(self) -> None:

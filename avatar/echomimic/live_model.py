@@ -60,6 +60,7 @@ class LiveModel:
         denoiser = networks.denoiser
         speedup = options.speedup if device.type == "cuda" else Speedup.NONE
         if device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # shapes are few and stay
             drawing: list[Any] = [denoiser, networks.guide, networks.vae.network]
             for network in drawing + ([] if networks.tiny_vae is None else [networks.tiny_vae.network]):
                 network.to(memory_format=torch.channels_last)

@@ -110,9 +110,7 @@ class Options:
         known = {field.name for field in fields(Options)}
         if unknown := sorted(set(given) - known):
             raise ValueError(f"EchoMimic has no option {unknown[0]!r}.")
-        values: dict[str, Any] = {
-            name: kinds[name](value) if name in kinds else value for name, value in given.items()
-        }
+        values: dict[str, Any] = {name: kinds[name](value) if name in kinds else value for name, value in given.items()}
         return Options(**values)
 
 

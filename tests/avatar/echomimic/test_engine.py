@@ -14,6 +14,7 @@ from avatar.echomimic.engine import Engine, Order, Seat  # noqa: E402
 from avatar.echomimic.live_model import LiveModel  # noqa: E402
 from avatar.echomimic.options import Continuity, Options  # noqa: E402
 from avatar.echomimic.persona import Reference  # noqa: E402
+from avatar.echomimic.window_sampler import Windows  # noqa: E402
 from avatar.errors import RendererBusy, RendererFailed  # noqa: E402
 from avatar.motion.motion import Motion  # noqa: E402
 from avatar.renderer import Stretch  # noqa: E402
@@ -81,6 +82,32 @@ def test_together_they_are_drawn_as_alone(tiny: Networks, references: list[Refer
         assert not torch.equal(apart[:9], apart[9:])
     finally:
         engine.close()
+
+
+def test_recorded_batches_have_one_shape_a_size_and_draw_the_same(
+    tiny: Networks, references: list[Reference], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a CUDA graph asks for, with a stand-in for it: three conversations are four rows, with hands or without."""
+    shapes = []
+
+    def recorded(windows: Windows) -> tuple[torch.Tensor, torch.Tensor]:
+        reference = next(iter(windows.reference.keys_values.values()))[0]
+        shapes.append((windows.noise.shape[0], windows.pose.shape[2], reference.shape[0]))
+        return engine.model.sampler(windows)
+
+    engine = open_engine(tiny, options())
+    try:
+        plain, fixed = ([engine.seat(references[0], seed=n) for n in range(3)] for _ in range(2))
+        expected = [engine.draw([Order(seat, stretch(0, n), None) for n, seat in enumerate(plain)])]
+        expected += [engine.draw([Order(seat, stretch(9, n), maps(n)) for n, seat in enumerate(plain)])]
+        monkeypatch.setattr(engine.model, "_recorded", recorded)
+        drawn = [engine.draw([Order(seat, stretch(0, n), None) for n, seat in enumerate(fixed)])]
+        drawn += [engine.draw([Order(seat, stretch(9, n), maps(n)) for n, seat in enumerate(fixed)])]
+    finally:
+        engine.close()
+    assert shapes == [(4, 12, 4)] * 2
+    for one, other in zip(drawn, expected, strict=True):
+        assert one.shape == (27, SIZE, SIZE, 3) and int((one.int() - other.int()).abs().max()) <= 1
 
 
 def test_frames_come_to_those_who_ordered_them(engine: Engine, references: list[Reference]) -> None:
