@@ -125,12 +125,14 @@ def _progress(run: Path) -> dict[str, Any]:
 
 
 def _manifest(data: Path) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for name in ("speech", "scenes"):
-        path = data / name / "manifest.json"
-        if path.is_file():
-            out[name] = json.loads(path.read_text(encoding="utf-8"))
-    return out
+    """What the data is, without the list of seconds of every voice: each voice's licence is in the list of voices."""
+    path = data / "speech" / "manifest.json"
+    if not path.is_file():
+        return {}
+    speech: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for held in speech.get("contents", {}).values():
+        held.pop("seconds_by_voice", None)
+    return {"speech": speech}
 
 
 def _megabytes(path: Path) -> str:

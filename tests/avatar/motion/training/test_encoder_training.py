@@ -234,7 +234,7 @@ def test_thresholds_lie_between_what_is_and_what_is_not() -> None:
 
 
 def test_a_closure_made_up_weighs_more_than_one_missed() -> None:
-    """As many wrong contacts at .5 as a third of the right ones, all others at .8: F1 would seal all, F0.5 only the sure."""
+    """As many wrong contacts at .5 as a third of the right ones, all others at .8: F2 would seal all, ours only the sure."""
     doubtful = heard(contact=0.8)
     for h in doubtful:
         h.contacts[10::60, 0] = 0.5
