@@ -44,6 +44,7 @@ def score_left_out(run: Path, data: Path) -> dict[str, LipScore]:
     heard = listen(network, measured(valid.renditions))
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "encoder.onnx"
-        export_encoder(network, fit_gain(heard), graph)
-        encoder = SoundEncoder(OnnxNetwork(graph, INPUTS, OUTPUTS), ContactThresholds(*fit_thresholds(heard)))
+        gain = fit_gain(heard)
+        export_encoder(network, gain, graph)
+        encoder = SoundEncoder(OnnxNetwork(graph, INPUTS, OUTPUTS), ContactThresholds(*fit_thresholds(heard, gain)))
         return motion_lips.by_group(lambda clip: encoder_lips(encoder, clip.speech), clips)

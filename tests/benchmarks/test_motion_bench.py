@@ -120,7 +120,7 @@ def test_distances_are_told_beside_the_datas_own(tmp_path: Path) -> None:
     table, about = motion_sampling.frechet_table({"alike": scenes(30), "wild": scenes(30, 3.0)}, scenes(30), scenes(40))
     assert table["alike"].value < table["wild"].value
     assert {"training data", "held-out data, one half against the other"} <= set(table)
-    assert about["windows"] == 30 * 11
+    assert about["windows"] == 30 * 26
 
 
 def test_a_draw_is_timed_by_its_cpu() -> None:

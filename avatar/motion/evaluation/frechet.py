@@ -17,7 +17,7 @@ from avatar.motion.evaluation.lips import INTERVAL, Interval
 from avatar.speech import FRAME_RATE_HZ
 
 WINDOW_FRAMES = 2 * FRAME_RATE_HZ
-STRIDE_FRAMES = 5
+STRIDE_FRAMES = 2
 COMPONENTS = 64
 RESAMPLES = 200
 
