@@ -103,7 +103,8 @@ def measure_teacher(network: MotionTransformer, valid: SceneLibrary) -> dict[str
             quarters[t // 250].append(row)
     windows = valid.draw(_SAMPLED_ROWS, _MEASURED_NEW, rng)
     noise = torch.from_numpy(rng.standard_normal(windows.state.shape, np.float32))
-    drawn = sample(network, MultistepConsistencyScheduler(), 40, noise, windows.played, windows.condition)
+    scheduler = MultistepConsistencyScheduler()
+    drawn = sample(network, scheduler, 40, noise, windows.played, windows.condition, temperature=1.0)
     network.train()
     return {
         "loss": float(np.mean([row for quarter in quarters for row in quarter])),

@@ -193,9 +193,8 @@ def measure_student(student: MotionTransformer, held_out: Trajectories, segments
         float(student_loss(student, held_out, torch.full((rows,), i), segments).mean().sqrt()) for i in range(segments)
     ]
     windows = held_out.windows
-    drawn = sample(
-        student, MultistepConsistencyScheduler(), segments, held_out.points[:, 0], windows.played, windows.condition
-    )
+    scheduler, noise = MultistepConsistencyScheduler(), held_out.points[:, 0]
+    drawn = sample(student, scheduler, segments, noise, windows.played, windows.condition, temperature=1.0)
     student.train()
     ends = student.innovations.to_state(held_out.points[:, -1], windows.played)
     of_teacher = likeness(drawn, MotionWindows(windows.played, ends, windows.condition))

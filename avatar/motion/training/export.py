@@ -26,6 +26,7 @@ from avatar.motion.generator.features import BANDS, HOPS_PER_FRAME
 from avatar.motion.generator.sampler import PLAYED_FRAMES, PREFIX_FRAMES
 from avatar.motion.generator.state import STATE, D
 from avatar.motion.training.encoder_network import EncoderNetwork
+from avatar.motion.training.sampling import TEMPERATURE
 from avatar.motion.training.transformer import MotionTransformer, summarise
 
 OPSET = 18
@@ -64,7 +65,7 @@ class SamplerGraph(nn.Module):
 
     def forward(self, prefix: Tensor, condition: Tensor, noise: Tensor) -> Tensor:
         recent, history = summarise(prefix)
-        x = noise
+        x = noise * TEMPERATURE
         for (keep, gain), timing in zip(self.jumps, self.timings, strict=True):
             x = keep * x + gain * self.network.denoise(x, timing, recent, history, condition)
         return self.network.innovations.to_state(x, recent)

@@ -15,6 +15,12 @@ from avatar.motion.training.transformer import MotionTransformer, summarise
 FIRST_HOP, HOP, AHEAD = 2, 5, 2
 """Frames played of the first and of every later hop, and frames drawn beyond them, to be drawn again by the next."""
 
+TEMPERATURE = 1.07
+"""Sampling begins with noise that much wider than it was learned with. A network that is not trained to the end makes too few of the rare
+events (blinks, strokes of the hands, brows), and each hop goes on from the calm of the one before. Chosen on held-out scenes, rolled out
+by the four-step student: at 1.0 it blinks 16 times a minute (data 25) and hands move at .54 of the data's speed, at 1.1 28 times and 1.04
+with a jerk of 1.05..1.33 of the data's, at 1.2 40 times and 1.6."""
+
 
 def sample(
     network: MotionTransformer,
@@ -23,6 +29,7 @@ def sample(
     noise: Tensor,
     played: Tensor,
     condition: Tensor,
+    temperature: float = TEMPERATURE,
 ) -> Tensor:
     """New frames by ``steps`` steps: ``teacher_steps`` of a teacher, or as many as a student has segments.
 
@@ -30,13 +37,14 @@ def sample(
         noise: standard normal, [batch, N, D].
         played: normalised, [batch, PLAYED_FRAMES, D].
         condition: normalised, of the prefix and the new frames, [batch, PREFIX_FRAMES + N, C].
+        temperature: of the noise; 1 is what the networks learned with.
 
     Returns:
         Normalised states, [batch, N, D].
     """
     scheduler.set_timesteps(steps)
     prefix, history = summarise(played)
-    x = noise
+    x = noise * temperature
     for t in scheduler.timesteps.tolist():
         v = network(x, torch.full((len(x),), t), prefix, history, condition)
         x = scheduler.step(v, t, x, return_dict=False)[0]
