@@ -36,8 +36,8 @@ Tell = Callable[[str], None]
 
 SPEAKING_HOP, SILENT_HOP = 5, 10
 LONG_MINUTES = 60.0
-FRECHET_FRAMES = 16_000
-"""Rolled out by each sampler: 32 scenes, 7232 windows."""
+FRECHET_FRAMES = 12_000
+"""Rolled out by each sampler: 24 scenes, 5424 windows."""
 
 
 @dataclass(frozen=True, slots=True)

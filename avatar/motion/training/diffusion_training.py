@@ -45,7 +45,7 @@ class DiffusionTraining:
     measure_every: steps between measurements and checkpoints.
     """
 
-    steps: int = 20_000
+    steps: int = 6000
     rows: int = 64
     peak: float = 1e-3
     seed: int = 0

@@ -60,8 +60,8 @@ class Distillation:
     """
 
     segments: int = 4
-    trajectories: int = 16_384
-    steps: int = 4000
+    trajectories: int = 8192
+    steps: int = 2500
     rows: int = 64
     peak: float = 3e-4
     seed: int = 0

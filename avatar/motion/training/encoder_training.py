@@ -57,7 +57,7 @@ class EncoderTraining:
     measure_every: steps between measurements and checkpoints.
     """
 
-    steps: int = 6000
+    steps: int = 8000
     rows: int = 32
     hops: int = 480
     peak: float = 1.5e-3

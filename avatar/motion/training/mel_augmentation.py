@@ -21,6 +21,12 @@ _HOP_S = 0.01
 
 _WARP_SHARE, _WARP = 0.7, 0.11
 """Formants by up to a factor of e**±0.11 beyond the voices' own: vocal tracts differ by about ±15 %."""
+_BEND_HZ = (250.0, 700.0, 1500.0, 2600.0, 4200.0)
+_BEND = 0.045
+"""Standard deviation, nepers of frequency, of each of these regions by itself: between people the formants do not scale alike, and
+not by one factor for all vowels (Fant, Non-uniform vowel normalization, STL-QPSR 16, 1975)."""
+_MASK_SHARE, _MASK_BANDS = 0.25, 7
+"""Bands that fall silent as far as they tell anything (Park et al., SpecAugment, arXiv 1904.08779)."""
 _COLOUR_SHARE, _TILT, _RIPPLE = 0.7, 1.6, 0.6
 """Nepers of power: tilt from the lowest band to the highest, and slow ripples."""
 _GAIN = 1.5
@@ -44,7 +50,7 @@ def augment(mel: Tensor, rng: np.random.Generator) -> Tensor:
         The same shape; ``mel`` is left as it is.
     """
     rows = len(mel)
-    mel = _warp(mel, rng)
+    mel = _mask(_warp(mel, rng), rng)
     mel = mel + torch.from_numpy(_colour(rows, rng))[:, None, :]
     mel = _room(mel, rng)
     mel = _noise(mel, rng)
@@ -57,15 +63,28 @@ def _chosen(share: float, rows: int, rng: np.random.Generator) -> NDArray[Any]:
 
 
 def _warp(mel: Tensor, rng: np.random.Generator) -> Tensor:
-    """Formants moved by a factor: bands are read at other frequencies."""
+    """Formants moved by a factor, and each region by a little more or less: bands are read at other frequencies."""
     rows = len(mel)
-    factor = np.exp(rng.uniform(-_WARP, _WARP, rows) * _chosen(_WARP_SHARE, rows, rng))
-    hertz = np.clip(_BAND_HZ[None, :] * factor[:, None], _BAND_HZ[0], _BAND_HZ[-1])
+    chosen = _chosen(_WARP_SHARE, rows, rng)[:, None]
+    factor = rng.uniform(-_WARP, _WARP, (rows, 1))
+    bends = rng.normal(0.0, _BEND, (rows, len(_BEND_HZ)))
+    bend = np.stack([np.interp(_BAND_HZ, _BEND_HZ, row) for row in bends])
+    hertz = np.clip(_BAND_HZ * np.exp((factor + bend) * chosen), _BAND_HZ[0], _BAND_HZ[-1])
     at = np.stack([np.interp(row, _BAND_HZ, np.arange(BANDS)) for row in hertz])
     low = np.minimum(at.astype(np.int64), BANDS - 2)
     share = torch.from_numpy((at - low).astype(np.float32))[:, None, :]
     below = torch.from_numpy(low)[:, None, :].expand(-1, mel.shape[1], -1)
     return torch.lerp(mel.gather(2, below), mel.gather(2, below + 1), share)
+
+
+def _mask(mel: Tensor, rng: np.random.Generator) -> Tensor:
+    """A few neighbouring bands of some rows stay at their mean."""
+    out = mel.clone()
+    for row in np.flatnonzero(_chosen(_MASK_SHARE, len(mel), rng)):
+        first = int(rng.integers(BANDS - _MASK_BANDS))
+        bands = slice(first, first + 1 + int(rng.integers(_MASK_BANDS)))
+        out[row, :, bands] = mel[row, :, bands].mean(dim=0)
+    return out
 
 
 def _colour(rows: int, rng: np.random.Generator) -> NDArray[Any]:

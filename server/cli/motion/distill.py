@@ -19,8 +19,8 @@ def distill(
     ] = None,
     trajectories: Annotated[
         int, typer.Option(min=1, help="Windows in which the teacher shows its forty steps.")
-    ] = 16_384,
-    steps: Annotated[int, typer.Option(min=1, help="Updates in all, of each student.")] = 4000,
+    ] = 8192,
+    steps: Annotated[int, typer.Option(min=1, help="Updates in all, of each student.")] = 2500,
     seed: Seed = 0,
     threads: Threads = 1,
 ) -> None:

@@ -85,7 +85,12 @@ def test_a_sound_file(sound: Path) -> None:
     result = render("--avatar", "mei", "--audio", str(sound), "-o", "out.mp4", "--size", "256", "--json")
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
-    assert (report["persona"], report["speech_s"], report["mark"], report["motion"]) == ("mei", 1.0, True, choose_motion()[0])
+    assert (report["persona"], report["speech_s"], report["mark"], report["motion"]) == (
+        "mei",
+        1.0,
+        True,
+        choose_motion()[0],
+    )
     assert duration("out.mp4") == pytest.approx(report["duration_s"], abs=0.05)
     with av.open("out.mp4") as container:
         assert container.streams.video[0].width == 256

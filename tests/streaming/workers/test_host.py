@@ -100,6 +100,7 @@ async def test_a_thread_that_hangs_takes_its_process_along() -> None:
         await until(
             lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, within_s=host.GRACE_S + 10
         )
+        await until(lambda: pool._zygote is not None and not pool._zygote.alive)  # the gateway has seen it too
         another = await pool.acquire(SPEC)
         another.grant(1)
         assert len(await take(another, 1)) == 1

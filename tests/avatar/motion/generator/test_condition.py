@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -89,7 +91,7 @@ def _stacked(levels: SoundLevels, parts: list[SoundFeatures]) -> NDArray[np.floa
 def test_sound_is_told_the_same_however_it_comes() -> None:
     whole = features(100)
     cuts = [0, 20, 24, 120, 400]
-    parts = [_part(whole, a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    parts = [_part(whole, a, b) for a, b in itertools.pairwise(cuts)]
     assert np.array_equal(_stacked(SoundLevels(), [whole]), _stacked(SoundLevels(), parts))
 
 

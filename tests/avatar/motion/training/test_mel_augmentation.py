@@ -45,6 +45,23 @@ def test_a_vocal_tract_moves_the_formant(monkeypatch: pytest.MonkeyPatch) -> Non
     assert peaks.min() < 20 < peaks.max() and (peaks - 20).abs().max() <= 8
 
 
+def test_regions_of_a_vocal_tract_move_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mel_augmentation, "_WARP", 0.0)
+    ramp = torch.arange(BANDS, dtype=torch.float32).expand(64, 4, BANDS)
+    shift = mel_augmentation._warp(ramp, np.random.default_rng(0))[:, 0] - ramp[:, 0]
+    low, high = shift[:, 15].numpy(), shift[:, 45].numpy()
+    assert low.std() > 0.3 and high.std() > 0.3 and abs(np.corrcoef(low, high)[0, 1]) < 0.8
+    assert (ramp[:, 0] + shift).diff(dim=1).min() >= 0  # never folded
+
+
+def test_masked_bands_tell_nothing_of_time() -> None:
+    mel = syllables(rows=64)
+    masked = mel_augmentation._mask(mel, np.random.default_rng(0))
+    still = masked.std(dim=1) < 1e-4  # [rows, bands]
+    assert 5 < int(still.any(dim=1).sum()) < 35 and int(still.sum(dim=1).max()) <= mel_augmentation._MASK_BANDS
+    assert torch.allclose(masked.mean(dim=1), mel.mean(dim=1), atol=1e-3)
+
+
 def test_a_room_lasts_and_noise_fills() -> None:
     mel = torch.full((64, 100, BANDS), -23.0)
     mel[:, 40:54] = -6.0
