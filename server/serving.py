@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
 import sys
+from functools import partial
+from typing import cast
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from server.app import create_app
 from server.config import Settings
 from server.draining import DrainingServer
 from server.engines import Engines, build_engines, choose
 from server.realtime.parse import MAX_EVENT_BYTES
+from server.security.connections import BoundedHttp, ServingLoop, WaitingConnections, bound_unread
 from server.security.origins import is_loopback
 from server.security.redaction import install_redaction
+from server.state import ServerState
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +58,26 @@ def run(settings: Settings, engines: Engines | None = None) -> None:
     if settings.server.api_key is None:
         typer.echo("   access: no API key is set, so only this machine is served")
     app = create_app(settings, engines or build_engines(settings))
-    config = uvicorn.Config(
+    server = _Server(uvicorn_config(app), app.state.parley.registry.drain, settings.server.drain_seconds)
+    server.url = f"{scheme}://{shown}:{port}"
+    if is_loopback(settings.server.host):
+        server.hint = "Open it in a browser on this machine."
+    with listener:
+        server.run(sockets=[listener])
+
+
+def uvicorn_config(app: FastAPI) -> uvicorn.Config:
+    """How ``app`` is served, with the bounds that do not belong to any one request."""
+    state: ServerState = app.state.parley
+    section = state.settings.server
+    waiting = WaitingConnections(section.trusted_proxies, lambda code: state.metrics.refused.labels(code).inc())
+    return uvicorn.Config(
         app,
+        http=cast("type[asyncio.Protocol]", partial(BoundedHttp, waiting)),
         ws="websockets-sansio",
-        ssl_certfile=settings.server.tls_cert,
-        ssl_keyfile=settings.server.tls_key,
+        loop=f"{ServingLoop.__module__}:{ServingLoop.__name__}",
+        ssl_certfile=section.tls_cert,
+        ssl_keyfile=section.tls_key,
         log_level="warning",
         access_log=False,
         proxy_headers=False,
@@ -64,12 +85,6 @@ def run(settings: Settings, engines: Engines | None = None) -> None:
         ws_max_size=MAX_EVENT_BYTES,
         timeout_graceful_shutdown=2,  # conversations were drained before; what is left is an answer on its way
     )
-    server = _Server(config, app.state.parley.registry.drain, settings.server.drain_seconds)
-    server.url = f"{scheme}://{shown}:{port}"
-    if is_loopback(settings.server.host):
-        server.hint = "Open it in a browser on this machine."
-    with listener:
-        server.run(sockets=[listener])
 
 
 class _Server(DrainingServer):
@@ -113,6 +128,7 @@ def _bind(settings: Settings) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        bound_unread(listener)
     except OSError as error:
         cure = (
             "Is Parley running already? Try --port 0."

@@ -74,7 +74,7 @@ class AddressLimiter:
         Raises:
             TooManyRequests: with the seconds to wait.
         """
-        key = _network(address)
+        key = client_network(address)
         bucket = self._buckets.pop(key, None) or TokenBucket(self._per_minute / 60, self._per_minute)
         self._buckets[key] = bucket
         while len(self._buckets) > MAX_ADDRESSES:
@@ -88,7 +88,8 @@ class AddressLimiter:
             )
 
 
-def _network(address: str) -> str:
+def client_network(address: str) -> str:
+    """What counts as one client: an IPv4 address, or the /64 that an IPv6 client owns at least."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -117,13 +118,14 @@ class BodyLimit:
                 return
         received = 0
         complete = False
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
 
         async def bounded() -> Message:
             nonlocal received, complete
             if complete:  # what follows the body is only the client's leaving: wait as long as it takes
                 return await receive()
             try:
-                async with asyncio.timeout(self._timeout_s):
+                async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
                 raise RequestTimeout(f"The request body did not arrive within {self._timeout_s:g} s.") from None

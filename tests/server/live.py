@@ -7,21 +7,16 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import uvicorn
 from fastapi import FastAPI
 
 from server.draining import DrainingServer
-from server.realtime.parse import MAX_EVENT_BYTES
+from server.serving import uvicorn_config
 
 
 @asynccontextmanager
 async def serving(app: FastAPI, *, drain_s: float = 0) -> AsyncIterator[tuple[DrainingServer, int]]:
     """The server and its port, as ``server.serving`` runs it; stopped at the end where it has not been."""
-    config = uvicorn.Config(
-        app, ws="websockets-sansio", log_level="warning", access_log=False, proxy_headers=False,
-        ws_max_size=MAX_EVENT_BYTES, timeout_graceful_shutdown=2,
-    )  # fmt: skip
-    server = DrainingServer(config, app.state.parley.registry.drain, drain_s)
+    server = DrainingServer(uvicorn_config(app), app.state.parley.registry.drain, drain_s)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         task = asyncio.create_task(server.serve(sockets=[listener]))
