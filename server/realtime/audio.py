@@ -38,6 +38,11 @@ class AudioDecoder:
         self._odd = b""
         self._resampler = self._fresh()
 
+    def seconds_in(self, encoded: str) -> float:
+        """How long the sound in so much base64 lasts."""
+        bytes_a_second = 2 * PROTOCOL_RATE_HZ if self.kind == "audio/pcm" else G711_RATE_HZ
+        return len(encoded) * 3 / 4 / bytes_a_second
+
     def feed(self, encoded: str, param: str = "audio") -> NDArray[np.int16]:
         """Decode the next piece.
 

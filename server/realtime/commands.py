@@ -65,6 +65,7 @@ def _(event: wire.InputAudioBufferAppendEvent, session: RealtimeSession) -> None
             code="invalid_event",
             param="type",
         )
+    session.take_sound(session.decoder.seconds_in(event.audio), "audio")
     session.hear(session.decoder.feed(event.audio))
 
 
@@ -131,6 +132,7 @@ async def _create_item(event: wire.ConversationItemCreateEvent, session: Realtim
 async def _transcribe(sounds: list[str], session: RealtimeSession) -> str:
     """Sound in an item is words that were said: it enters the conversation as its transcript."""
     decoder = AudioDecoder(session.config.input_format)
+    session.take_sound(sum(map(decoder.seconds_in, sounds)), "item.content")
     transcription = session.config.settings().transcription
     stream = session.transcriber.open(language=transcription.language if transcription else None)
     try:

@@ -42,6 +42,14 @@ BYTES_PER_SECOND = 1024 * 1024
 BURST_BYTES = 16 * 1024 * 1024
 """Also the most that may wait: four of the longest events."""
 
+SOUND_AHEAD_S = 120.0
+"""How far a client's sound may run ahead of the clock: recordings may be sent at once, two of the longest turns. What is heard costs a
+recognizer's time by its length, not by when it comes, so beyond this it comes as fast as people speak, or not at all."""
+
+HELD_S = 15.0
+"""A client that is held back for so long at a stretch does not slow down. WebSocket pings that wait behind what it sent would time out
+after 20 s, and end the conversation without a word."""
+
 MAX_REFUSALS = 100
 """Refused events in a row: a client that only errs is broken or hostile."""
 
@@ -120,9 +128,11 @@ class RealtimeSession:
         self._lifetime = Lifetime(limits.max_s, limits.idle_s, clock())
         self._event_bucket = TokenBucket(limits.events_per_second, limits.events_per_second * 5)
         self._byte_bucket = TokenBucket(BYTES_PER_SECOND, BURST_BYTES)
+        self._sound_bucket = TokenBucket(1.0, SOUND_AHEAD_S)
         self._inbox: asyncio.Queue[str | bytes] = asyncio.Queue(INBOX_EVENTS)
         self._inbox_bytes = 0
         self._inbox_moved = asyncio.Event()
+        self._held_since: float | None = None
         self._ended = asyncio.Event()
         self._closed = asyncio.Event()
         self._conversation: Conversation | None = None
@@ -167,7 +177,13 @@ class RealtimeSession:
 
     async def receive_patiently(self, text: str | bytes) -> None:
         """Take a client event; waits while too many do, so that the transport's own flow control holds the client.
-        Without effect once the session ends."""
+        Without effect once the session ends; ends it when the client has been held for ``HELD_S``."""
+        if not self._inbox_full():
+            self._held_since = None
+        elif self._held_since is None:
+            self._held_since = self._clock()
+        elif self._clock() - self._held_since > HELD_S:
+            self.end(FLOOD)
         while self._inbox_full() and self.ending is None:
             self._inbox_moved.clear()
             await self._inbox_moved.wait()
@@ -234,6 +250,20 @@ class RealtimeSession:
     def hear(self, pcm16k: NDArray[np.int16]) -> None:
         if len(pcm16k) and self._conversation is not None and self.ending is None:
             self._conversation.hear(pcm16k)
+
+    def take_sound(self, seconds: float, param: str) -> None:
+        """Count sound that came inside an event, before it is heard.
+
+        Raises:
+            ProtocolError: it runs too far ahead of the clock; nothing was counted.
+        """
+        if self._sound_bucket.take(self._clock(), seconds) > 0:
+            raise ProtocolError(
+                f"Sound may come at most {SOUND_AHEAD_S:g} s ahead of real time; these {seconds:.1f} s were not heard. "
+                "Send it as fast as it is spoken.",
+                code="rate_limit_exceeded",
+                param=param,
+            )
 
     def touch(self) -> None:
         self._lifetime.touch(self._clock())

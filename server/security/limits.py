@@ -47,8 +47,8 @@ class TokenBucket:
         else:
             self.level = min(self.burst, self.level + (now - self.updated) * self.rate)
         self.updated = now
-        if amount <= self.level:
-            self.level -= amount
+        if amount <= self.level + 1e-9:  # else rounding could ask for a wait too short for any clock to show
+            self.level = max(0.0, self.level - amount)
             return 0.0
         return (amount - self.level) / self.rate
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from avatar.motion.source import Manner
 from server.realtime.parse import MAX_EVENT_BYTES
-from server.realtime.session import MAX_REFUSALS
+from server.realtime.session import MAX_REFUSALS, SOUND_AHEAD_S
 from streaming.errors import Busy
 from streaming.settings import TurnDetection
 from tests.server.conftest import KEY, Site
@@ -406,3 +407,49 @@ def test_a_flood_is_slowed_to_the_rate_it_may_have(serve: Serve) -> None:
         assert time.monotonic() - began > 0.9 * excess / 50
     site.wait_until_quiet()
     assert site.conversations.made[0].closed == 1
+
+
+def test_sound_far_ahead_of_the_clock_is_refused_and_the_conversation_goes_on(serve: Serve) -> None:
+    clock = Clock()
+    site = serve(app_options={"clock": clock})
+    five_seconds = json.dumps({"type": "input_audio_buffer.append", "audio": "A" * (5 * 64_000)})
+
+    def heard_s() -> float:
+        """After everything sent was carried out."""
+        socket.send_json({"type": "avatar.ping"})
+        until(socket, "avatar.pong")
+        return round(sum(map(len, site.conversations.made[0].heard)) / 16_000)
+
+    with site.connect() as socket:
+        for _ in range(int(SOUND_AHEAD_S / 5)):
+            socket.send_text(five_seconds)
+        assert heard_s() == SOUND_AHEAD_S
+        socket.send_text(five_seconds)
+        (*_, message) = until(socket, "error")
+        assert (message["error"]["code"], message["error"]["param"]) == ("rate_limit_exceeded", "audio")
+        assert heard_s() == SOUND_AHEAD_S
+        clock.now += 5  # at the pace of speech it goes on
+        socket.send_text(five_seconds)
+        assert heard_s() == SOUND_AHEAD_S + 5
+        item = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": "A" * 64_000}]}
+        socket.send_json({"type": "conversation.item.create", "item": item})
+        (*_, message) = until(socket, "error")
+        assert (message["error"]["code"], message["error"]["param"]) == ("rate_limit_exceeded", "item.content")
+
+
+def test_a_flood_of_sound_ends_the_conversation_with_a_word_and_a_code(serve: Serve) -> None:
+    site = serve(events_per_second=100_000, app_options={"clock": Clock()})
+    second = json.dumps({"type": "input_audio_buffer.append", "audio": "A" * 64_000})
+    codes = []
+    with site.connect() as socket:
+        for _ in range(int(SOUND_AHEAD_S) + MAX_REFUSALS):
+            socket.send_text(second)
+        with pytest.raises(WebSocketDisconnect) as caught:
+            while True:
+                message = socket.receive_json()
+                if message["type"] == "error":
+                    codes.append((message["error"]["type"], message["error"]["code"]))
+    assert caught.value.code == 1008
+    assert codes == [("invalid_request_error", "rate_limit_exceeded")] * MAX_REFUSALS + [
+        ("session_ended", "rate_limit_exceeded")
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Any, cast
 
 from server.metrics import Metrics
@@ -11,6 +13,7 @@ from server.realtime.lifetime import FLOOD, HUNG_UP, Ending
 from server.realtime.session import RealtimeSession, SessionLimits
 from server.realtime.session_config import SessionConfig, SessionDefaults
 from tests.server.fakes import FakeConversation, FakeEngine
+from tests.virtual_time import run_virtually
 
 PING = '{"type":"avatar.ping"}'
 
@@ -23,10 +26,15 @@ class Silent:
     async def close(self, ending: Ending) -> None: ...
 
 
-def make_session() -> RealtimeSession:
+def make_session(clock: Callable[[], float] = time.monotonic, watch_s: float = 60) -> RealtimeSession:
     config = SessionConfig.initial(SessionDefaults())
     session = RealtimeSession(
-        Silent(), config, transcriber=cast(Any, FakeEngine()), metrics=Metrics(), limits=SessionLimits(watch_s=60)
+        Silent(),
+        config,
+        transcriber=cast(Any, FakeEngine()),
+        metrics=Metrics(),
+        limits=SessionLimits(max_s=1e9, idle_s=1e9, events_per_second=10, watch_s=watch_s),
+        clock=clock,
     )
     session.attach(cast(Any, FakeConversation(config.settings(), session.observe, sound=False)))
     return session
@@ -62,3 +70,23 @@ async def test_a_reader_does_not_wait_for_a_session_that_ended() -> None:
     session.end(HUNG_UP)
     await asyncio.wait_for(waiting, 5)
     await asyncio.wait_for(session.receive_patiently(PING), 5)
+
+
+def test_a_client_that_does_not_slow_down_is_shown_out() -> None:
+    async def flood(events: int) -> tuple[Ending, float]:
+        """How it ended, and how many seconds it took the client to send so many events."""
+        loop = asyncio.get_running_loop()
+        session = make_session(loop.time, watch_s=1)
+        running = asyncio.create_task(session.run())
+        for _ in range(events):
+            await session.receive_patiently('{"type":"input_audio_buffer.clear"}')
+        sent_s = loop.time()
+        await asyncio.sleep(module.INBOX_EVENTS)
+        session.end(HUNG_UP)
+        return await running, sent_s
+
+    burst, room = 50, module.INBOX_EVENTS  # ten events a second
+    ending, sent_s = run_virtually(flood(burst + room + 20))
+    assert ending is HUNG_UP and sent_s > 1, "a burst is held back until it is through"
+    ending, sent_s = run_virtually(flood(10_000))
+    assert ending is FLOOD and module.HELD_S <= sent_s <= module.HELD_S + 2
