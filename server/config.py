@@ -133,8 +133,8 @@ class EchomimicSection(Section):
     """Which weights; auto takes the best that the folder holds whole."""
     steps: int = Field(6, ge=1, le=30)
     """Denoising steps of live frames; fewer than 6 want weights distilled for them (`parley distill echomimic`)."""
-    continuity: Literal["stored", "renoised", "carried"] = "stored"
-    """How a window takes up the one before it (docs/echomimic.md)."""
+    continuity: Literal["stored", "renoised", "carried", "rolling"] = "stored"
+    """How a window takes up the one before it (docs/echomimic.md); rolling needs 200 ms more of an answer's sound before it begins."""
     drive: Literal["sound", "poses", "sound+poses"] = "sound"
     """What moves the picture: sound and Motion's hands, a pose sequence, or sound and a pose sequence."""
     poses: Path | None = None
@@ -154,6 +154,14 @@ class EchomimicSection(Section):
     def _poses_for_drive(self) -> EchomimicSection:
         if self.drive != "sound" and self.poses is None:
             raise ValueError(f'drive is "{self.drive}", which needs poses: name a file')
+        return self
+
+    @model_validator(mode="after")
+    def _steps_that_roll(self) -> EchomimicSection:
+        if self.continuity == "rolling" and self.steps > 12:
+            raise ValueError(
+                f"windows of 12 frames roll in up to 12 steps, not {self.steps}: take fewer, or another continuity"
+            )
         return self
 
 
@@ -226,6 +234,8 @@ class TurnsSection(Section):
     """How soon a pause counts as the end of a turn."""
     interruptible: bool = True
     """The visitor's voice interrupts the avatar."""
+    max_seconds: float = Field(60, ge=5, le=600)
+    """Greatest length of a visitor's turn. It is then answered as it stands, and what follows is a new turn."""
 
 
 class WebrtcSection(Section):

@@ -133,6 +133,7 @@ class LiveConversations:
             observe=observe,
             history_tokens=self._settings.chat.history_tokens,
             sound_events=sound_events,
+            longest_turn_ms=self._settings.turns.max_seconds * 1000,
         )
 
 

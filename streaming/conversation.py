@@ -56,6 +56,7 @@ class Conversation:
         observe: gets every event, in order, in the event loop; must not raise.
         history_tokens: how much of the past the model is shown.
         sound_events: tell the answer's sound as ``ResponseAudio`` (conversations without a peer).
+        longest_turn_ms: of the user; see ``Listener``.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Conversation:
         observe: Callable[[Event], None],
         history_tokens: int = 6000,
         sound_events: bool = False,
+        longest_turn_ms: float = 60_000.0,
     ) -> None:
         self.settings = settings
         self._output, self._observe = output, observe
@@ -92,6 +94,7 @@ class Conversation:
             language=_spoken_language(settings),
             new_item_id=partial(new_id, "item"),
             observer=self,
+            longest_ms=longest_turn_ms,
         )
         self._turn_order = asyncio.Lock()
         self._turns_pending = 0
@@ -248,6 +251,9 @@ class Conversation:
         self._understood.clear()
         self._show_state()
         self._spawn(self._understand(segment, marks))
+
+    def segment_full(self, segment: Segment) -> None:
+        self._observe(events.InputFull(segment.item_id, segment.fed_ms))
 
     def floor_changed(self, effect: Effect) -> None:
         match effect:

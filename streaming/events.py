@@ -62,6 +62,14 @@ class InputCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class InputFull:
+    """The turn that the client has to commit has its greatest length; what follows is not heard before it does."""
+
+    item_id: str
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptDelta:
     item_id: str
     delta: str
@@ -247,7 +255,7 @@ class OutputLost:
 
 
 Event = (
-    SpeechStarted | SpeechStopped | InputCommitted | InputCleared
+    SpeechStarted | SpeechStopped | InputCommitted | InputCleared | InputFull
     | TranscriptDelta | TranscriptCompleted | TranscriptFailed
     | ItemAdded | ItemDone | ItemDeleted | ItemTruncated
     | ResponseCreated | ResponseDelta | ResponseAudio | ResponseDone

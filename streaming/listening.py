@@ -22,6 +22,9 @@ INPUT_RATE_HZ = 16_000
 KEPT_MS = 1000.0
 """Sound kept from before a segment begins: the longest padding plus the time in which an onset is recognised."""
 
+PIECE_SAMPLES = INPUT_RATE_HZ // 10
+"""Sound that comes in one piece (a recording in one event) is heard in pieces of this length, so that a turn in it ends where it ends."""
+
 GAP_S = 0.35
 """A stream this late has stopped (a muted client that sends nothing); silence is heard in its place, so turns end."""
 
@@ -42,6 +45,7 @@ class Segment:
         item_id: of the conversation item that it becomes.
         start_ms: on the input's audio clock.
         partial: text told so far while the segment is open.
+        full: it has its greatest length, and takes no more sound.
         voice_end_at: the event loop's time when the latest voiced sound arrived.
     """
 
@@ -49,6 +53,7 @@ class Segment:
         self.item_id = item_id
         self.start_ms = start_ms
         self.partial = ""
+        self.full = False
         self.voice_end_at = asyncio.get_running_loop().time()
         self._stream = stream
         self._transcribing: asyncio.Task[str] | None = None
@@ -106,6 +111,9 @@ class ListeningObserver(Protocol):
     def segment_dropped(self, segment: Segment, end_ms: float) -> None:
         """It was nothing that asks for an answer. The observer discards the segment."""
 
+    def segment_full(self, segment: Segment) -> None:
+        """Under push-to-talk: what follows is not heard until the segment is committed or cleared."""
+
     def floor_changed(self, effect: Effect) -> None:
         """``Duck``, ``Unduck`` or ``StopSpeaking``."""
 
@@ -120,6 +128,8 @@ class Listener:
         language: of the user's speech; None lets the engine decide.
         new_item_id: makes ids for segments.
         observer: told what happens.
+        longest_ms: the greatest length of a turn: it is then committed. Under push-to-talk, where only the client
+            commits, it takes no more sound.
     """
 
     def __init__(
@@ -131,14 +141,18 @@ class Listener:
         language: str | None,
         new_item_id: Callable[[], str],
         observer: ListeningObserver,
+        longest_ms: float = 60_000.0,
     ) -> None:
+        self._longest_ms = longest_ms
         self._transcriber = transcriber
         self._activity = activity
         self._detection = detection
         self._language = language
         self._new_item_id = new_item_id
         self._observer = observer
-        self._turns = TurnTaker(detection or TurnDetection(), brief_words_count=transcriber.believed_when_brief)
+        self._turns = TurnTaker(
+            detection or TurnDetection(), brief_words_count=transcriber.believed_when_brief, longest_ms=longest_ms
+        )
         self._segment: Segment | None = None
         self._kept: set[Segment] = set()
         self._recent: deque[NDArray[np.int16]] = deque()
@@ -176,7 +190,8 @@ class Listener:
         if not len(pcm16k):
             return
         self._last_sound_at = asyncio.get_running_loop().time()
-        self._take(pcm16k)
+        for first in range(0, len(pcm16k), PIECE_SAMPLES):
+            self._take(pcm16k[first : first + PIECE_SAMPLES])
 
     def fill_gap(self) -> None:
         """Call a few times a second: hears silence where a stream stopped in the middle of a segment."""
@@ -224,7 +239,7 @@ class Listener:
             if self._segment is None:
                 self._open(self.now_ms - len(pcm16k) * 1000 / INPUT_RATE_HZ, [])
             assert self._segment is not None
-            self._segment.feed(pcm16k)
+            self._feed_up_to_full(self._segment, pcm16k)
             self._turns.skip(len(pcm16k) * 1000 / INPUT_RATE_HZ)
             return
         self._remember(pcm16k)
@@ -234,6 +249,14 @@ class Listener:
             self._apply(self._turns.voice(probability))
             if self._segment is not None and self._turns.voice_is_now:
                 self._segment.voice_end_at = self._last_sound_at
+
+    def _feed_up_to_full(self, segment: Segment, pcm16k: NDArray[np.int16]) -> None:
+        room = round((self._longest_ms - segment.fed_ms) * INPUT_RATE_HZ / 1000)
+        if room > 0:
+            segment.feed(pcm16k[:room])
+        if room < len(pcm16k) and not segment.full:
+            segment.full = True
+            self._observer.segment_full(segment)
 
     def _remember(self, pcm16k: NDArray[np.int16]) -> None:
         self._recent.append(pcm16k)
@@ -256,7 +279,7 @@ class Listener:
                     if self._segment is not None:
                         self._segment.void()
                         self._observer.segment_resumed(self._segment)
-                case TurnEnded(_, end_ms):
+                case TurnEnded(end_ms):
                     self._end(end_ms)
                 case SpeechDropped(end_ms):
                     segment, self._segment = self._segment, None

@@ -57,6 +57,15 @@ CONFIRM_WAIT_MS = 704
 CUT_OFF_MS = 2000.0
 """A speaker who takes the floor back this soon after their turn had not finished: the pause was theirs."""
 
+LATE_SHARE = 5 / 6
+LATE_PAUSE_MS = 192
+"""In the last sixth of the longest turn a pause of this length ends it: speakers breathe more often than every ten seconds, so nobody is cut
+off in mid-word. What is cut at the very end is therefore hardly speech."""
+
+RUN_ON_MS = 10_000.0
+"""A voice that went on without a pause over the end of the longest turn is taken for noise until it pauses, or for this long: an avatar
+that answers meanwhile is heard to the end. Whoever speaks over the noise is not heard by then; they were not understood before either."""
+
 PAUSE_SMOOTHING = 0.4
 PAUSE_MARGIN = 1.25
 LONGEST_LEARNED_MS = 1200.0
@@ -79,9 +88,8 @@ class TranscribeNow:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """The user is done. ``voice_end_ms``: where their last voice ended."""
+    """The user is done, or has spoken for as long as one turn may last."""
 
-    voice_end_ms: float
     end_ms: float
 
 
@@ -128,11 +136,15 @@ class TurnTaker:
         detection: thresholds; replaced by ``configure``.
         brief_words_count: words of a sound shorter than ``CONFIRM_VOICE_MS`` can be believed. Where they cannot, such a
             sound interrupts only as a stop phrase and nothing else.
+        longest_ms: no turn lasts longer; what follows is another one.
     """
 
-    def __init__(self, detection: TurnDetection, *, brief_words_count: bool = True) -> None:
+    def __init__(
+        self, detection: TurnDetection, *, brief_words_count: bool = True, longest_ms: float = 60_000.0
+    ) -> None:
         self._detection = detection
         self._brief_words_count = brief_words_count
+        self._longest_ms = longest_ms
         self._now_ms = 0.0
         self._user = UserState.QUIET
         self._playing = False
@@ -145,6 +157,8 @@ class TurnTaker:
         self._learned_pause_ms = 0.0
         self._segment_start_ms = 0.0
         self._turn_voice_end_ms: float | None = None
+        self._run_on_since_ms: float | None = None
+        self._run_on_pause_ms = 0.0
 
     @property
     def now_ms(self) -> float:
@@ -172,7 +186,7 @@ class TurnTaker:
         voiced = probability >= threshold
         self._recent.append(voiced)
         if not in_segment:
-            return self._onset()
+            return [] if self._runs_on(voiced) else self._onset()
         return self._voiced() if voiced else self._silent()
 
     def heard(self, text: str, until_ms: float) -> list[Effect]:
@@ -224,6 +238,17 @@ class TurnTaker:
             effects.append(Duck())
         return effects
 
+    def _runs_on(self, voiced: bool) -> bool:
+        """The voice is still the one that outlasted its turn."""
+        if self._run_on_since_ms is None:
+            return False
+        self._run_on_pause_ms = 0.0 if voiced else self._run_on_pause_ms + WINDOW_MS
+        waited = self._now_ms - self._run_on_since_ms >= RUN_ON_MS and not self._playing
+        if waited or self._run_on_pause_ms >= SOFT_SILENCE_MS:
+            self._run_on_since_ms = None
+            self._recent.clear()
+        return True
+
     def _voiced(self) -> list[Effect]:
         effects: list[Effect] = []
         if self._user is UserState.PAUSING:
@@ -237,6 +262,9 @@ class TurnTaker:
         lasted_ms = self._now_ms - self._segment_start_ms
         if self._ducked and lasted_ms >= CONFIRM_VOICE_MS and self._voice_ms >= CONFIRM_SHARE * lasted_ms:
             effects += self._stop_avatar()
+        if lasted_ms >= self._longest_ms:
+            effects += self._end_or_drop()
+            self._run_on_since_ms, self._run_on_pause_ms = self._now_ms, 0.0
         return effects
 
     def _silent(self) -> list[Effect]:
@@ -247,6 +275,11 @@ class TurnTaker:
             if not self._asked:
                 self._asked = True
                 effects.append(TranscribeNow(self._now_ms))
+        lasted_ms = self._now_ms - self._segment_start_ms
+        if lasted_ms >= self._longest_ms or (
+            lasted_ms >= LATE_SHARE * self._longest_ms and silence_ms >= LATE_PAUSE_MS
+        ):
+            return effects + self._end_or_drop()
         if self._ducked:
             return effects + (self._drop() if silence_ms >= CONFIRM_WAIT_MS else [])
         if self._voice_ms < MIN_VOICE_MS and silence_ms >= SILENCE_MS[Completeness.COMPLETE]:
@@ -269,11 +302,15 @@ class TurnTaker:
             self._learned_pause_ms += PAUSE_SMOOTHING * (pause_ms - self._learned_pause_ms)
 
     def _end(self) -> list[Effect]:
-        ended = TurnEnded(self._voice_end_ms, self._now_ms)
+        ended = TurnEnded(self._now_ms)
         self._turn_voice_end_ms = self._voice_end_ms
         effects = self._stop_avatar() if self._ducked else []
         self._reset()
         return [*effects, ended]
+
+    def _end_or_drop(self) -> list[Effect]:
+        """The longest turn is over; one that could not take the floor in all that time was nothing."""
+        return self._drop() if self._ducked else self._end()
 
     def _drop(self) -> list[Effect]:
         effects: list[Effect] = [SpeechDropped(self._now_ms)]

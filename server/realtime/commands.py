@@ -3,11 +3,14 @@ for what a client can cause."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from openai.types import realtime as wire
 from openai.types.realtime import realtime_server_event as server_event
 
@@ -19,12 +22,16 @@ from server.realtime.ids import new_event_id, new_id
 from server.realtime.items import text_of
 from server.realtime.parse import SessionUpdate
 from streaming.errors import TranscriptionFailed
+from streaming.hearing.segment import RATE_HZ as HEARING_RATE_HZ
 
 if TYPE_CHECKING:
     from server.realtime.session import RealtimeSession
 
 MAX_CLIENT_ITEMS = 1000
 """Items a client may put into one conversation: with their greatest length 32 MB."""
+
+HEARD_AT_ONCE = HEARING_RATE_HZ // 2
+"""Samples: some 5 ms of work."""
 
 _IGNORED_RESPONSE_PARAMS = frozenset({"instructions", "metadata", "conversation"})
 
@@ -58,7 +65,7 @@ def _(event: SessionUpdate, session: RealtimeSession) -> None:
 
 
 @_handler.register(wire.InputAudioBufferAppendEvent)
-def _(event: wire.InputAudioBufferAppendEvent, session: RealtimeSession) -> None:
+def _(event: wire.InputAudioBufferAppendEvent, session: RealtimeSession) -> Awaitable[None]:
     if session.has_track:
         raise ProtocolError(
             "This conversation hears its WebRTC track; input_audio_buffer.append is for WebSocket conversations.",
@@ -66,7 +73,14 @@ def _(event: wire.InputAudioBufferAppendEvent, session: RealtimeSession) -> None
             param="type",
         )
     session.take_sound(session.decoder.seconds_in(event.audio), "audio")
-    session.hear(session.decoder.feed(event.audio))
+    return _hear(session.decoder.feed(event.audio), session)
+
+
+async def _hear(pcm16k: NDArray[np.int16], session: RealtimeSession) -> None:
+    """A minute of sound in one event takes half a second to hear: others get their turns in between."""
+    for first in range(0, len(pcm16k), HEARD_AT_ONCE):
+        session.hear(pcm16k[first : first + HEARD_AT_ONCE])
+        await asyncio.sleep(0)
 
 
 @_handler.register(wire.InputAudioBufferCommitEvent)

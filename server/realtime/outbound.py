@@ -279,6 +279,14 @@ class Outbound:
         )
 
     @_tell.register
+    def _(self, event: events.InputFull) -> Iterator[BaseModel]:
+        yield error_event(
+            f"A turn lasts at most {event.duration_ms / 1000:g} s: what follows is not heard until it is committed or "
+            "cleared.",
+            code="input_audio_buffer_full",
+        )
+
+    @_tell.register
     def _(self, event: events.Failed) -> Iterator[BaseModel]:
         yield error_event(event.message, code=event.code, kind="server_error", retryable=event.retryable)
 

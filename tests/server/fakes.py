@@ -238,6 +238,7 @@ class FakeEngine:
     name = "scripted"
     languages = ("en",)
     voices = ("anna", "ben")
+    believed_when_brief = True
 
     def __init__(self) -> None:
         self.closed = 0

@@ -822,3 +822,42 @@ def test_no_sound_is_no_turn() -> None:
             scene.conversation.commit_input()
 
     play(Scene(settings=SessionSettings(turn_detection=None)), act)
+
+
+def test_endless_noise_is_answered_and_the_microphone_is_heard_again() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.voice(70)
+        assert scene.one(events.OutputStopped), "the answer is heard to its end, although the noise goes on"
+        await scene.silence(0.3)
+        await scene.voice(1.0)
+        await scene.silence(5.0)
+
+    scene = play(Scene("there is a noise", "what is your name"), act)
+    assert [done.text for done in scene.all(events.TranscriptCompleted)] == ["there is a noise", "what is your name"]
+    assert len(scene.all(events.OutputStopped)) == 2
+    assert max(stream.samples for stream in scene.transcriber.streams) <= 61 * 16_000
+
+
+def test_what_nobody_commits_does_not_grow() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.voice(130)
+        assert scene.transcriber.streams[0].samples == 60 * 16_000
+        assert scene.one(events.InputFull).duration_ms == 60_000
+        scene.conversation.commit_input()
+        await scene.voice(2)
+        scene.conversation.commit_input()
+        await scene.silence(1)
+
+    scene = play(Scene(settings=SessionSettings(turn_detection=None)), act)
+    assert [round(done.duration_ms) for done in scene.all(events.TranscriptCompleted)] == [60_000, 2000]
+
+
+def test_turns_inside_one_piece_of_sound_are_told_apart() -> None:
+    async def act(scene: Scene) -> None:
+        piece = np.concatenate([np.full(16_000, level, np.int16) for level in (VOICE, SILENCE, VOICE, SILENCE)])
+        scene.conversation.hear(piece)
+        await asyncio.sleep(5)
+
+    scene = play(Scene("one", "two"), act)
+    assert len(scene.all(events.TranscriptCompleted)) == 2
+    assert all(done.duration_ms < 2000 for done in scene.all(events.TranscriptCompleted))

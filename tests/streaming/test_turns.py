@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from streaming.settings import TurnDetection
 from streaming.turns import (
     CONFIRM_VOICE_MS,
+    LATE_PAUSE_MS,
+    RUN_ON_MS,
+    SOFT_SILENCE_MS,
     WINDOW_MS,
     Duck,
     Effect,
@@ -65,9 +68,11 @@ class Scene:
 
 
 def silence_before_end(text: str | None, detection: TurnDetection | None = None) -> float:
-    scene = Scene(detection, answers=text).silence(500).voice(1000).silence(6000)
+    scene = Scene(detection, answers=text).silence(500).voice(1000)
+    voice_end_ms = scene.turns.now_ms
+    scene.silence(6000)
     (ended,) = [effect for _, effect in scene.effects if isinstance(effect, TurnEnded)]
-    return ended.end_ms - ended.voice_end_ms
+    return ended.end_ms - voice_end_ms
 
 
 def test_a_turn_begins_with_padding_and_ends_once() -> None:
@@ -307,3 +312,57 @@ def test_effects_are_always_well_formed(inputs: list[tuple[str, object]]) -> Non
                 case _:
                     assert is_open
     assert (turns.user is not UserState.QUIET) == is_open
+
+
+LONGEST_S = 60
+
+
+def test_a_turn_has_a_greatest_length() -> None:
+    scene = Scene().voice(LONGEST_S * 1000 - 100)
+    assert scene.kinds() == [SpeechBegan]
+    scene.voice(100)
+    assert scene.kinds() == [SpeechBegan, TurnEnded] and scene.turns.user is UserState.QUIET
+
+
+def test_a_long_turn_ends_at_a_pause_between_phrases() -> None:
+    early = Scene().voice(48_000).silence(LATE_PAUSE_MS + 32)
+    assert TurnEnded not in early.kinds()
+    late = Scene().voice(51_000).silence(LATE_PAUSE_MS + 32)
+    assert TurnEnded in late.kinds()
+    late.voice(200)
+    assert late.kinds()[-1] is SpeechBegan, "what follows is heard at once"
+
+
+def test_a_long_turn_ends_in_a_pause_too() -> None:
+    detection = TurnDetection(kind="silence", silence_ms=5000)
+    turns = TurnTaker(detection, longest_ms=3000)
+    effects = [effect for _ in range(70) for effect in turns.voice(0.9)]  # 2.2 s
+    effects += [effect for _ in range(30) for effect in turns.voice(0.0)]
+    assert [type(effect) for effect in effects] == [SpeechBegan, TranscribeNow, TurnEnded]
+
+
+def test_endless_noise_does_not_take_the_floor_from_an_answer_to_it() -> None:
+    scene = Scene().voice(LONGEST_S * 1000).playing().voice(30_000)
+    assert scene.kinds() == [SpeechBegan, TurnEnded]
+    scene.silence(SOFT_SILENCE_MS).voice(1000)
+    assert scene.kinds() == [SpeechBegan, TurnEnded, SpeechBegan, Duck, StopSpeaking], "the microphone is heard again"
+
+
+def test_endless_noise_that_nobody_answers_is_heard_again() -> None:
+    scene = Scene().voice(LONGEST_S * 1000 + 500)
+    scene.voice(RUN_ON_MS - 1000)
+    assert scene.kinds() == [SpeechBegan, TurnEnded]
+    scene.voice(1000)
+    assert scene.kinds() == [SpeechBegan, TurnEnded, SpeechBegan]
+    scene.voice(3_600_000)
+    turns = 3_600 / (LONGEST_S + RUN_ON_MS / 1000)
+    assert abs(scene.kinds().count(TurnEnded) - turns) < 3
+
+
+def test_what_could_not_interrupt_for_a_whole_turn_is_dropped() -> None:
+    scene = Scene().playing()
+    for _ in range(LONGEST_S * 2):
+        scene.voice(192).silence(320)
+    assert scene.kinds()[:2] == [SpeechBegan, Duck]
+    assert StopSpeaking not in scene.kinds() and TurnEnded not in scene.kinds()
+    assert [kind for kind in scene.kinds() if kind in (Unduck, SpeechDropped)][:2] == [Unduck, SpeechDropped]

@@ -89,6 +89,12 @@ def test_what_was_heard() -> None:
     assert told[6]["item"]["content"] == [{"type": "input_audio", "transcript": "hello"}]
 
 
+def test_a_turn_that_takes_no_more_sound() -> None:
+    (message,) = Teller().tell(events.InputFull("item_u", 60_000))
+    assert message["error"]["code"] == "input_audio_buffer_full"
+    assert message["error"]["message"].startswith("A turn lasts at most 60 s: ")
+
+
 def test_no_transcripts_where_the_client_refused_them() -> None:
     teller = Teller(audio={"input": {"transcription": None}})
     assert teller.tell(
