@@ -28,6 +28,10 @@ ONSET_WINDOWS = 3
 ONSET_SPAN = 4
 """3 voiced windows of 4 (96 ms) begin a segment: clicks are shorter, the first syllable is not."""
 
+DUCK_WINDOWS = 2
+"""Voiced windows in a row that lower the avatar, before it is known whether a segment begins: the avatar yields 32 ms sooner, and comes back
+after as many windows without voice. No synthesized cough, knock or keystroke (of 60 each) has two in a row."""
+
 HYSTERESIS = 0.15
 """A voice that has begun is believed down to this much below the threshold (as Silero's own iterator does)."""
 
@@ -224,19 +228,30 @@ class TurnTaker:
     # the user's side
 
     def _onset(self) -> list[Effect]:
+        effects = self._duck_early()
         if sum(self._recent) < ONSET_WINDOWS:
-            return []
+            return effects
         first = len(self._recent) - list(self._recent).index(True)
         start_ms = self._now_ms - first * WINDOW_MS
         self._user = UserState.SPEAKING
         self._segment_start_ms = start_ms
         self._voice_ms = float(sum(self._recent) * WINDOW_MS)
         self._voice_end_ms = self._now_ms
-        effects: list[Effect] = [SpeechBegan(max(0.0, start_ms - self._detection.prefix_padding_ms))]
-        if self._playing and self._detection.interrupt_response:
+        effects.append(SpeechBegan(max(0.0, start_ms - self._detection.prefix_padding_ms)))
+        if not self._ducked and self._playing and self._detection.interrupt_response:
             self._ducked = True
             effects.append(Duck())
         return effects
+
+    def _duck_early(self) -> list[Effect]:
+        latest = list(self._recent)[-DUCK_WINDOWS:]
+        if self._ducked and not any(latest):
+            self._ducked = False
+            return [Unduck()]
+        if not self._ducked and self._playing and self._detection.interrupt_response:
+            self._ducked = len(latest) == DUCK_WINDOWS and all(latest)
+            return [Duck()] if self._ducked else []
+        return []
 
     def _runs_on(self, voiced: bool) -> bool:
         """The voice is still the one that outlasted its turn."""

@@ -155,7 +155,7 @@ def test_hysteresis_keeps_a_fading_voice() -> None:
 
 def test_voice_over_the_avatar_ducks_then_stops() -> None:
     scene = Scene().playing().silence(1000).voice(1000)
-    assert scene.kinds() == [SpeechBegan, Duck, StopSpeaking]
+    assert scene.kinds() == [Duck, SpeechBegan, StopSpeaking]
     assert scene.at(Duck) - 992 <= 128
     assert scene.at(StopSpeaking) - 992 <= CONFIRM_VOICE_MS + 32
 
@@ -192,21 +192,38 @@ def test_words_take_the_floor_while_the_voice_goes_on() -> None:
     assert scene.kinds()[-1] is StopSpeaking
 
 
+def test_the_avatar_is_lowered_before_a_segment_begins() -> None:
+    scene = Scene().playing().silence(320).voice(2 * WINDOW_MS)
+    assert scene.effects == [(320 + 2 * WINDOW_MS, Duck())]
+    scene.silence(WINDOW_MS)
+    assert scene.kinds() == [Duck], "the third of four may still come"
+    scene.silence(WINDOW_MS)
+    assert scene.kinds() == [Duck, Unduck]
+    scene.silence(1000).voice(WINDOW_MS).silence(1000)
+    assert scene.kinds() == [Duck, Unduck], "one window alone is a click"
+    scene.voice(2 * WINDOW_MS).playing(False)
+    assert scene.kinds() == [Duck, Unduck, Duck, Unduck]
+
+
+def test_an_avatar_that_is_not_interrupted_is_not_lowered() -> None:
+    assert Scene(TurnDetection(interrupt_response=False)).playing().voice(1000).kinds() == [SpeechBegan]
+
+
 @pytest.mark.parametrize("text", ["mm-hmm", "yeah", "嗯", ""])
 def test_backchannels_let_the_avatar_go_on(text: str) -> None:
     scene = Scene(answers=text).playing().voice(320).silence(1000)
-    assert scene.kinds() == [SpeechBegan, Duck, TranscribeNow, Unduck, SpeechDropped]
+    assert scene.kinds() == [Duck, SpeechBegan, TranscribeNow, Unduck, SpeechDropped]
 
 
 def test_a_backchannel_still_sounding_changes_nothing() -> None:
     scene = Scene().playing().voice(256)
     scene.take(scene.turns.heard("yeah", 0.0))
-    assert scene.kinds() == [SpeechBegan, Duck]
+    assert scene.kinds() == [Duck, SpeechBegan]
 
 
 def test_a_cough_without_words_lets_the_avatar_go_on() -> None:
     scene = Scene().playing().voice(256).silence(1000)
-    assert scene.kinds() == [SpeechBegan, Duck, TranscribeNow, Unduck, SpeechDropped]
+    assert scene.kinds() == [Duck, SpeechBegan, TranscribeNow, Unduck, SpeechDropped]
 
 
 def test_one_misheard_short_word_is_not_enough() -> None:
@@ -235,13 +252,13 @@ def test_guessed_words_count_once_the_voice_has_lasted() -> None:
 
 def test_a_segment_outlives_the_end_of_the_answer() -> None:
     scene = Scene(answers="what else").playing().voice(256).playing(False).voice(256).silence(1000)
-    assert scene.kinds() == [SpeechBegan, Duck, Unduck, TranscribeNow, TurnEnded]
+    assert scene.kinds() == [Duck, SpeechBegan, Unduck, TranscribeNow, TurnEnded]
 
 
 def test_commit_ends_the_turn_and_the_floor_is_the_users() -> None:
     scene = Scene().playing().voice(200)
     scene.take(scene.turns.commit())
-    assert scene.kinds() == [SpeechBegan, Duck, StopSpeaking, TurnEnded]
+    assert scene.kinds() == [Duck, SpeechBegan, StopSpeaking, TurnEnded]
     assert scene.turns.commit() == []
 
 
@@ -278,7 +295,7 @@ def test_partial_text_without_barge_in_changes_nothing() -> None:
     )
 )
 def test_effects_are_always_well_formed(inputs: list[tuple[str, object]]) -> None:
-    """Segments open and close alternately, ducks are undone or confirmed, and never without a segment."""
+    """Segments open and close alternately; ducks are undone or confirmed, and confirmed by nothing but a segment."""
     turns = TurnTaker(TurnDetection())
     is_open = ducked = False
     for kind, value in inputs:
@@ -304,10 +321,10 @@ def test_effects_are_always_well_formed(inputs: list[tuple[str, object]]) -> Non
                     assert is_open
                     is_open = False
                 case Duck():
-                    assert is_open and not ducked
+                    assert not ducked
                     ducked = True
                 case Unduck() | StopSpeaking():
-                    assert ducked
+                    assert ducked and (is_open or isinstance(effect, Unduck))
                     ducked = False
                 case _:
                     assert is_open
@@ -345,7 +362,7 @@ def test_endless_noise_does_not_take_the_floor_from_an_answer_to_it() -> None:
     scene = Scene().voice(LONGEST_S * 1000).playing().voice(30_000)
     assert scene.kinds() == [SpeechBegan, TurnEnded]
     scene.silence(SOFT_SILENCE_MS).voice(1000)
-    assert scene.kinds() == [SpeechBegan, TurnEnded, SpeechBegan, Duck, StopSpeaking], "the microphone is heard again"
+    assert scene.kinds() == [SpeechBegan, TurnEnded, Duck, SpeechBegan, StopSpeaking], "the microphone is heard again"
 
 
 def test_endless_noise_that_nobody_answers_is_heard_again() -> None:
@@ -363,6 +380,6 @@ def test_what_could_not_interrupt_for_a_whole_turn_is_dropped() -> None:
     scene = Scene().playing()
     for _ in range(LONGEST_S * 2):
         scene.voice(192).silence(320)
-    assert scene.kinds()[:2] == [SpeechBegan, Duck]
+    assert scene.kinds()[:2] == [Duck, SpeechBegan]
     assert StopSpeaking not in scene.kinds() and TurnEnded not in scene.kinds()
     assert [kind for kind in scene.kinds() if kind in (Unduck, SpeechDropped)][:2] == [Unduck, SpeechDropped]
