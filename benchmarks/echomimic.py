@@ -20,19 +20,18 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from avatar.echomimic.config import LATENT_SCALE, RELEASED, TINY, WINDOW_FRAMES
-from avatar.echomimic.denoising_unet import DenoisingUNet
-from avatar.echomimic.engine import Engine, Order, Seat
+from avatar.echomimic.batch import Order, Seat
+from avatar.echomimic.config import RELEASED, TINY, WINDOW_FRAMES
+from avatar.echomimic.engine import Engine
 from avatar.echomimic.live_model import LiveModel, best_device
 from avatar.echomimic.networks import Networks, synthetic_networks
 from avatar.echomimic.options import Continuity, LiveDecoder, Options, Speedup
-from avatar.echomimic.reference_unet import ReferenceUNet
-from avatar.echomimic.running_sound import LOOKAHEAD_MS
+from avatar.echomimic.running_sound import LOOKAHEAD_MS, LOOKAHEAD_SAMPLES
 from avatar.echomimic.streaming import NEW_FRAMES
-from avatar.echomimic.vae import build_tiny_vae, build_vae
 from avatar.motion.motion import Motion
 from avatar.renderer import Stretch
 from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ
+from benchmarks.echomimic_floor import H200_MATMUL_TFLOPS, H200_PEAK_TFLOPS, h200_floor, released_operations
 from benchmarks.report import Report
 
 DRAWS = 5
@@ -40,6 +39,10 @@ DRAWS = 5
 
 MATRIX = {"cuda": 8192, "cpu": 1024}
 """Side of the matrix product that the ceiling is measured with."""
+
+
+FLOOR_SIZES = (512, 768)
+COUNTED = "calculated, released networks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,61 +146,26 @@ def measure(plan: Plan | None = None, *, progress: Callable[[str], None] = lambd
         f"Device: {name}; PyTorch {torch.__version__}; {'released' if on_gpu else 'tiny'} widths, random weights; a window has "
         f"{NEW_FRAMES} new frames. Its sound must be there first: {NEW_FRAMES * 1000 // FRAME_RATE_HZ + LOOKAHEAD_MS} ms of it."
     )
-    for size in (512, 768):
+    for size in FLOOR_SIZES:
         progress(f"operations at {size}")
         count = released_operations(size)
-        needs = [
-            f"{steps} steps {FRAME_RATE_HZ * count.frame(steps, count.taesd, Continuity.STORED):.0f}"
-            for steps in (6, 4, 2, 1)
-        ]
         report.add(
-            f"released networks at {size}x{size}, counted: denoiser a frame and step; TAESD; VAE",
-            f"{count.denoiser:.3f}; {count.taesd:.3f}; {count.vae:.3f} TFLOP. {FRAME_RATE_HZ} fps with TAESD need, in TFLOP/s: "
-            + ", ".join(needs),
+            f"{COUNTED}, {size}x{size}: TFLOP of the denoiser a frame and step; TAESD; VAE",
+            f"{count.denoiser:.3f}; {count.taesd:.3f}; {count.vae:.3f}",
         )
+        for steps in GPU_PLAN.steps:
+            for name, decoder in (("TAESD", count.taesd), ("VAE", count.vae)):
+                report.add(
+                    f"{COUNTED}, {size}x{size}, {steps} steps, {name}: floor on an H200",
+                    h200_floor(count, steps, decoder),
+                )
+    report.notes.append(
+        'Rows that begin with "calculated" are operations counted on the released networks, over the rate of an H200: '
+        f"{H200_PEAK_TFLOPS:.0f} TFLOP/s by its data sheet (bfloat16, dense), {H200_MATMUL_TFLOPS:.0f} as large matrix products "
+        "reach. Not measured, and nothing that this code was seen to do; a window's 12 frames are counted for its 9 new ones."
+    )
     report.data = {"ceiling_flops": ceiling, "device": name, "costs": [asdict(cost) for cost in costs]}
     return report
-
-
-@dataclass(frozen=True, slots=True)
-class Operations:
-    """Of the released networks, TFLOP a frame.
-
-    Attributes:
-        denoiser: a step, the reference's keys and values known.
-        taesd, vae: decoding.
-    """
-
-    denoiser: float
-    taesd: float
-    vae: float
-
-    def frame(self, steps: int, decoder: float, continuity: Continuity) -> float:
-        """All of a live frame: a window's 12 frames are denoised for its 9 new ones, but where they are carried."""
-        computed = 1.0 if continuity is Continuity.CARRIED else WINDOW_FRAMES / NEW_FRAMES
-        return steps * computed * self.denoiser + decoder
-
-
-@torch.no_grad()
-def released_operations(size: int) -> Operations:
-    """Counted without a device: on tensors that have shapes and no content."""
-    side = size // LATENT_SCALE
-    with torch.device("meta"):
-        denoiser, reference = DenoisingUNet().to("meta"), ReferenceUNet().to("meta")
-        bank, _ = reference(torch.empty(1, 4, side, side))
-        keys = denoiser.project_reference(bank)
-        latents, audio = torch.empty(1, 4, WINDOW_FRAMES, side, side), torch.empty(1, WINDOW_FRAMES, 50, 384)
-        pose = torch.empty(1, 320, 1, side, side)
-        denoising = _tflop(lambda: denoiser(latents, torch.zeros(1, dtype=torch.int64), audio, pose, keys))
-        one = torch.empty(1, 4, side, side)
-        tiny, full = build_tiny_vae(), build_vae()
-        return Operations(denoising / WINDOW_FRAMES, _tflop(lambda: tiny.decode(one)), _tflop(lambda: full.decode(one)))
-
-
-def _tflop(work: Callable[[], Any]) -> float:
-    with FlopCounterMode(display=False) as counted:
-        work()
-    return float(counted.get_total_flops() / 1e12)
 
 
 def matmul_rate(device: torch.device) -> float:
@@ -231,7 +199,7 @@ def measure_options(
             if batch == batches[0]:
                 first_frame_ms = 1000 * window_s
             peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0
-            frames = batch * NEW_FRAMES
+            frames = batch * engine.window
             costs.append(
                 Cost(
                     size=size,
@@ -259,40 +227,47 @@ class _Drawing:
 
     def __init__(self, engine: Engine, batch: int) -> None:
         self._engine = engine
-        reference = engine.nobody()
+        reference = engine.batch.nobody()
         self._seats: list[Seat] = [engine.seat(reference, seed) for seed in range(batch)]
         self._first = 0
-        self._pcm = (3000 * np.random.default_rng(0).standard_normal(NEW_FRAMES * BEAT_SAMPLES)).astype(np.int16)
+        noise = np.random.default_rng(0)
+        self._pcm = (3000 * noise.standard_normal(2 * WINDOW_FRAMES * BEAT_SAMPLES)).astype(np.int16)
         side = engine.model.size
-        self._maps = np.random.default_rng(0).integers(0, 255, (NEW_FRAMES, side, side, 3)).astype(np.uint8)
+        self._maps = noise.integers(0, 255, (engine.window, side, side, 3)).astype(np.uint8)
 
     def draw(self) -> None:
         self._engine.draw_now(self._orders())
-        self._first += NEW_FRAMES
+        self._first += self._engine.window
 
     def _orders(self) -> list[Order]:
-        flags = np.ones(NEW_FRAMES, np.bool_)
-        ahead = self._pcm[: LOOKAHEAD_MS * 48]
-        stretch = Stretch(self._first, Motion.zeros(NEW_FRAMES), self._pcm, ahead, flags)
+        count = self._engine.window
+        ahead = LOOKAHEAD_SAMPLES + self._engine.batch.frames_ahead * BEAT_SAMPLES
+        sound = self._pcm[: count * BEAT_SAMPLES]
+        flags = np.ones(count, np.bool_)
+        stretch = Stretch(self._first, Motion.zeros(count), sound, self._pcm[:ahead], flags)
         return [Order(seat, stretch, self._maps) for seat in self._seats]
 
     def stages(self, *, recorded: bool = True) -> dict[str, Callable[[], Any]]:
         """Runs the window once; what each stage did can be called again."""
         engine, model = self._engine, self._engine.model
         orders = self._orders()
-        rows = engine.rows(orders)
-        windows, memories = engine.windows(orders, rows)
-        sample = model.sample if recorded else model.sampler
-        latents, path = sample(windows, memories)
-        engine.keep(orders, rows, latents, path, memories)
-        drawn = latents[: len(orders), :, -NEW_FRAMES:].transpose(1, 2).flatten(0, 1)
+        denoise: dict[str, Callable[[], Any]] = {}
+        if engine.batch.rolls:  # its passes go on from each other: none can be done again
+            drawn = engine.batch.latents(orders)
+        else:
+            rows = engine.batch.rows(orders)
+            windows, memories = engine.batch.windows(orders, rows)
+            latents, path = (model.sample if recorded else model.sampler)(windows, memories)
+            drawn = engine.batch.keep(orders, rows, latents, path, memories)
+            if memories is None:
+                denoise["denoise"] = lambda: model.sample(windows, None)
         model.frames(drawn)
-        self._first += NEW_FRAMES
+        self._first += engine.window
         mel = torch.zeros(model.networks.config.whisper.mel_bands, 3000, device=model.device)
         return {
             "sound": lambda: model.features([mel] * len(orders)),
             "hands": lambda: [model.guide(self._maps) for _ in orders],
-            "denoise": lambda: model.sample(windows, None) if memories is None else None,
+            **denoise,
             "decode": lambda: model.frames(drawn),
         }
 

@@ -6,6 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+MOST_ROWS = 65_535
+"""CUDA's limit on a grid's second and third side, which fused attention lays its rows along. Temporal attention has a row for
+each latent pixel: eight conversations at 768x768 are 73 728."""
+
 
 class Projections(nn.Module):
     """``to_q``, ``to_k``, ``to_v`` without bias and ``to_out.0`` with one, as diffusers names them.
@@ -29,7 +33,11 @@ class Projections(nn.Module):
 
     def attend(self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """From projected queries [N, L, channels], keys and values [N, M, channels] to the output [N, L, channels]."""
-        mixed = functional.scaled_dot_product_attention(self._split(queries), self._split(keys), self._split(values))
+        parts = zip(*(tokens.split(MOST_ROWS) for tokens in (queries, keys, values)), strict=True)
+        several = [
+            functional.scaled_dot_product_attention(self._split(q), self._split(k), self._split(v)) for q, k, v in parts
+        ]
+        mixed = several[0] if len(several) == 1 else torch.cat(several)
         return self.to_out[0](mixed.transpose(1, 2).flatten(2))
 
     def _split(self, projected: torch.Tensor) -> torch.Tensor:

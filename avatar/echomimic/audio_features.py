@@ -52,8 +52,7 @@ def log_mel_power(pcm16k: torch.Tensor, mel_bands: int = 80) -> torch.Tensor:
     window = torch.hann_window(FFT_SAMPLES, device=pcm16k.device)
     spectrum = torch.stft(pcm16k, FFT_SAMPLES, HOP_SAMPLES, window=window, return_complex=True)
     power = spectrum[..., :-1].abs() ** 2  # as Whisper: the last, centred on the end, is left out
-    filters = torch.from_numpy(mel_filters(mel_bands)).to(pcm16k.device)
-    return torch.clamp(filters @ power, min=1e-10).log10()
+    return torch.clamp(_filters_on(pcm16k.device, mel_bands) @ power, min=1e-10).log10()
 
 
 def normalise_log_mel(log_power: torch.Tensor, loudest: torch.Tensor | float | None = None) -> torch.Tensor:
@@ -107,6 +106,12 @@ def slice_windows(features: torch.Tensor, frames: int, fps: float) -> torch.Tens
     """
     chosen = torch.from_numpy(window_indices(features.shape[0], frames, fps)).to(features.device)
     return features[chosen].flatten(1, 2)
+
+
+@functools.cache
+def _filters_on(device: torch.device, mel_bands: int) -> torch.Tensor:
+    """Copied once: a copy from the host's memory waits for the device."""
+    return torch.from_numpy(mel_filters(mel_bands)).to(device)
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from avatar.echomimic.config import LATENT_SCALE
 from avatar.echomimic.motion_module import TemporalMemory
 from avatar.echomimic.networks import Networks
 from avatar.echomimic.options import LiveDecoder, Options, Precision, Speedup
+from avatar.echomimic.transfer import to_device
 from avatar.echomimic.vae import Decoder
 from avatar.echomimic.window_sampler import RecordedSampler, Windows, WindowSampler
 from avatar.errors import WeightsError
@@ -76,7 +77,7 @@ class LiveModel:
     @torch.no_grad()
     def guide(self, maps: NDArray[np.uint8]) -> Tensor:
         """Drawn maps, uint8 [n, size, size, 3], to features [n, C, h, w]."""
-        pixels = torch.from_numpy(maps).to(self.device, non_blocking=True)
+        pixels = to_device(torch.from_numpy(maps), self.device)
         return self.networks.guide(pixels.permute(3, 0, 1, 2)[None] / 255.0)[0].transpose(0, 1)
 
     @torch.no_grad()

@@ -15,12 +15,17 @@ RANDOM_WEIGHTS = "random"
 """In place of a folder of weights: tiny networks with random ones, to show that everything around them works."""
 
 
+MOST_ROLLING_STEPS = 12
+"""A frame of each level in a window of 12."""
+
+
 class Continuity(StrEnum):
-    """How a window takes up the one before it; see ``avatar.echomimic.streaming``."""
+    """How a window takes up the one before it; see ``avatar.echomimic.streaming`` and, for the last, ``rolling``."""
 
     STORED = "stored"
     RENOISED = "renoised"
     CARRIED = "carried"
+    ROLLING = "rolling"
 
 
 class Drive(StrEnum):
@@ -88,6 +93,8 @@ class Options:
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 30:
             raise ValueError(f"EchoMimic takes 1 to 30 steps, not {self.steps}.")
+        if self.continuity is Continuity.ROLLING and self.steps > MOST_ROLLING_STEPS:
+            raise ValueError(f"Rolling windows of 12 frames take up to {MOST_ROLLING_STEPS} steps, not {self.steps}.")
         if not 1 <= self.max_batch <= 16:
             raise ValueError(f"1 to 16 windows are drawn together, not {self.max_batch}.")
         if self.drive is not Drive.SOUND and not self.poses:

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from avatar.echomimic.batch import Seat
 from avatar.echomimic.config import TINY
-from avatar.echomimic.engine import FRAME_S, Engine, PendingFrames, Seat
+from avatar.echomimic.engine import FRAME_S, Engine, PendingFrames
 from avatar.echomimic.live_model import LiveModel, best_device, working_dtype
 from avatar.echomimic.networks import Networks, synthetic_networks
 from avatar.echomimic.options import RANDOM_WEIGHTS, Drive, Options
@@ -20,11 +21,11 @@ from avatar.echomimic.persona import Reference, fingerprint, open_reference
 from avatar.echomimic.pose_map import draw_hands, paste
 from avatar.echomimic.poses import PoseLoops, PoseSequence
 from avatar.echomimic.running_sound import LOOKAHEAD_SAMPLES
-from avatar.echomimic.streaming import NEW_FRAMES
 from avatar.echomimic.variant import choose_variant
 from avatar.echomimic.weights import load_networks
 from avatar.persona import Persona
 from avatar.renderer import Drawing, Stretch
+from avatar.speech import BEAT_SAMPLES
 
 log = logging.getLogger(__name__)
 
@@ -129,11 +130,10 @@ class EchoMimicRenderer:
         size: side of the frames.
     """
 
-    window = NEW_FRAMES
-    lookahead_samples = LOOKAHEAD_SAMPLES
-
     def __init__(self, engine: Engine, seat: Seat, hands: PoseLoops, drive: Drive, size: int) -> None:
         self.width = self.height = size
+        self.window = engine.window
+        self.lookahead_samples = LOOKAHEAD_SAMPLES + engine.batch.frames_ahead * BEAT_SAMPLES
         self._engine = engine
         self._seat = seat
         self._hands = hands

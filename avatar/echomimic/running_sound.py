@@ -25,6 +25,7 @@ from avatar.echomimic.audio_features import (
     log_mel_power,
     normalise_log_mel,
 )
+from avatar.echomimic.transfer import to_device
 from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SPEECH_RATE_HZ
 
 FRAME_SAMPLES = SAMPLE_RATE_HZ // FRAME_RATE_HZ
@@ -112,29 +113,30 @@ class RunningSound:
             self._speaking.append(bool(speaking[number]))
         self._end = first + frames
         whole = torch.from_numpy(np.concatenate([*self._segment, pcm16k[frames * FRAME_SAMPLES :]]))
-        power = log_mel_power(whole.to(self._device, non_blocking=True), self._bands)
+        power = log_mel_power(to_device(whole, self._device), self._bands)
         self._loudest = torch.maximum(self._loudest, power.max())
         mel = normalise_log_mel(power, self._loudest)
         known = mel.shape[1] // 2
         filled = torch.nn.functional.pad(mel, (0, SEGMENT_MEL_FRAMES - mel.shape[1]))
         return Segment(filled, POSITIONS_A_FRAME * start, known, frames)
 
-    def tokens(self, segment: Segment, features: torch.Tensor) -> torch.Tensor:
+    def tokens(self, segment: Segment, features: torch.Tensor, ahead: int = 0) -> torch.Tensor:
         """The audio tokens of the frames of ``segment``.
 
         Args:
             features: of the segment, [1500, levels, channels].
+            ahead: how many frames beyond are wanted too; past the known sound they see its last feature.
 
         Returns:
-            [frames, 10 * levels, channels].
+            [frames + ahead, 10 * levels, channels].
         """
         before = features[:1].expand(POSITIONS_BEFORE, -1, -1) if self._tail is None else self._tail
         whole = torch.cat([before, features[: segment.known]])
-        centre = segment.first + POSITIONS_A_FRAME * np.arange(segment.frames)
+        centre = segment.first + POSITIONS_A_FRAME * np.arange(segment.frames + ahead)
         index = np.clip(
             centre[:, None] + np.arange(-POSITIONS_BEFORE, POSITIONS_AFTER), -POSITIONS_BEFORE, segment.known - 1
         )
-        chosen = torch.from_numpy(index + POSITIONS_BEFORE).to(features.device, non_blocking=True)
+        chosen = to_device(torch.from_numpy(index + POSITIONS_BEFORE), features.device)
         end = segment.first + POSITIONS_A_FRAME * segment.frames + POSITIONS_BEFORE
         self._kept = whole[end - POSITIONS_BEFORE : end].clone()
         return whole[chosen].flatten(1, 2)

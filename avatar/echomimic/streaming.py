@@ -14,6 +14,8 @@ known at that level is the choice (``Continuity``):
   own kept inputs (``TemporalMemory``), which do not see the new ones in turn. The weights were trained with both.
   Where a stretch does not follow straight on from the last one (an answer begins, or is interrupted), the window is a
   whole one with ``RENOISED`` context.
+
+The fourth way, windows whose frames have different noise levels, is in ``avatar.echomimic.rolling``.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from avatar.echomimic.config import LATENT_CHANNELS, NOISE_LIMIT, WINDOW_FRAMES,
 from avatar.echomimic.ddim import initial_noise
 from avatar.echomimic.motion_module import TemporalMemory
 from avatar.echomimic.options import Continuity
+from avatar.echomimic.transfer import to_device
 from avatar.echomimic.window_sampler import WindowSampler
 
 NEW_FRAMES = WINDOW_FRAMES - WINDOW_OVERLAP
@@ -177,9 +180,7 @@ class ConversationStream:
 
     def noise(self, number: int) -> Tensor:
         """A frame's own, the same on every device."""
-        generator = torch.Generator().manual_seed((self.seed * PRIME + number + KEPT_FRAMES) & (2**63 - 1))
-        shape = (LATENT_CHANNELS, self.height, self.width)
-        return initial_noise(shape, generator, limit=self.noise_limit).to(self.device, non_blocking=True)
+        return frame_noise(self.seed, number, self.height, self.width, self.noise_limit, self.device)
 
     def _context(self, count: int) -> list[DrawnFrame]:
         return list(self._past)[-(WINDOW_FRAMES - count) :]
@@ -211,6 +212,12 @@ class ConversationStream:
             context=context,
             memories=memories,
         )
+
+
+def frame_noise(seed: int, number: int, height: int, width: int, limit: float | None, device: torch.device) -> Tensor:
+    """Of one frame of a conversation, float32 [4, height, width]: one seed gives one noise on every device."""
+    generator = torch.Generator().manual_seed((seed * PRIME + number + KEPT_FRAMES) & (2**63 - 1))
+    return to_device(initial_noise((LATENT_CHANNELS, height, width), generator, limit=limit), device)
 
 
 def context_path(row: WindowRow, sampler: WindowSampler) -> Tensor:

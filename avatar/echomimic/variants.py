@@ -9,8 +9,9 @@ from torch import Tensor
 
 from avatar.echomimic.denoising_unet import DenoisingUNet
 from avatar.echomimic.reference_bank import ReferenceKeys
-from avatar.echomimic.streaming import NEW_FRAMES, ConversationStream, NewFrames, context_path
-from avatar.echomimic.window_sampler import Windows, WindowSampler
+from avatar.echomimic.rolling import RollingStream, RollingStretch, block_frames, frames_ahead, stretch_frames
+from avatar.echomimic.streaming import NEW_FRAMES, ConversationStream, NewFrames, context_path, frame_noise
+from avatar.echomimic.window_sampler import RollingWindows, Windows, WindowSampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +71,41 @@ def stream_clip(
         latents.append(drawn[0, :, row.first - row.numbers.start :])
     noise = torch.stack([stream.noise(number) for number in range(len(audio))], dim=1)
     return StreamedClip(torch.cat(latents, dim=1), noise, list(range(NEW_FRAMES, len(audio), NEW_FRAMES)))
+
+
+def roll_clip(
+    denoiser: DenoisingUNet, stream: RollingStream, audio: Tensor, pose: Tensor | None, reference: ReferenceKeys
+) -> StreamedClip:
+    """The same with windows that roll; their seams are where blocks meet."""
+    sampler, block = stream.sampler, block_frames(stream.sampler.steps)
+    count, ahead = stretch_frames(sampler.steps), frames_ahead(sampler.steps)
+    latents: list[Tensor] = []
+    for first in range(0, len(audio), count):
+        end = min(first + count, len(audio))
+        told = audio[first : end + ahead]
+        after = end - first + ahead - len(told)
+        stream.begin(
+            RollingStretch(
+                first=first,
+                count=end - first,
+                audio=torch.cat([told, told[-1:].expand(after, -1, -1)]),
+                heard=len(told),
+                speaking=[True] * (end - first),
+                pose=None if pose is None else pose[first:end],
+            )
+        )
+        while stream.waiting:
+            one = stream.window()
+            velocity = sampler.predict(
+                RollingWindows(one.sample[None], one.times[None], one.audio[None], one.pose[None], reference)
+            )
+            stream.move(velocity[0])
+        latents.append(stream.drawn().transpose(0, 1))
+    noise = torch.stack(
+        [
+            frame_noise(stream.seed, number, stream.height, stream.width, stream.noise_limit, stream.device)
+            for number in range(len(audio))
+        ],
+        dim=1,
+    )
+    return StreamedClip(torch.cat(latents, dim=1), noise, list(range(block, len(audio), block)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +43,23 @@ class Windows:
     path: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class RollingWindows:
+    """One pass over windows whose frames have levels of their own.
+
+    Attributes:
+        sample: float32 [B, 4, F, h, w].
+        times: int64 [B, F].
+        audio, pose, reference: as in ``Windows``.
+    """
+
+    sample: Tensor
+    times: Tensor
+    audio: Tensor
+    pose: Tensor | None
+    reference: ReferenceKeys
+
+
 class WindowSampler:
     """DDIM over windows.
 
@@ -72,6 +90,19 @@ class WindowSampler:
         """Drawn frames at the beginning of each step, from themselves and their noise: [S, *clean.shape]."""
         return torch.stack([alpha * clean + sigma * noise for alpha, sigma in self._levels])
 
+    def step(self, number: int, sample: Tensor, velocity: Tensor) -> Tensor:
+        """One step of the sampler, the ``number``-th: float32 of any shape to the same."""
+        keep, gain = self._lines[number]
+        return keep * sample + gain * velocity
+
+    @torch.no_grad()
+    def predict(self, windows: RollingWindows) -> Tensor:
+        """v of windows whose frames have levels of their own: float32 [B, 4, F, h, w]."""
+        velocity: Tensor = self._predict(
+            windows.sample, windows.times, windows.audio, windows.pose, windows.reference
+        ).float()
+        return velocity
+
     @torch.no_grad()
     def __call__(self, windows: Windows, memories: Sequence[TemporalMemory] | None = None) -> tuple[Tensor, Tensor]:
         """Denoise.
@@ -93,8 +124,7 @@ class WindowSampler:
             velocity = self._predict(
                 sample, time, windows.audio, windows.pose, windows.reference, memory=memory
             ).float()
-            keep, gain = self._lines[number]
-            sample = keep * sample + gain * velocity
+            sample = self.step(number, sample, velocity)
         return sample, torch.stack(path)
 
 
@@ -128,26 +158,34 @@ def split_memories(memories: Sequence[TemporalMemory], rows: int) -> list[list[T
 class RecordedSampler:
     """A ``WindowSampler`` whose work is recorded as a CUDA graph, once for each number of rows, and played from then on.
 
-    Inputs are copied into the recording's own memory; its outputs are copied out before the next play overwrites them.
+    Inputs are copied into the recording's own memory; its outputs are copied out before the next play overwrites them. All
+    recordings work in the same memory, since one plays at a time.
+
+    Args:
+        sampler: what is recorded.
+        cuda: ``torch.cuda``, or what stands for it in tests.
     """
 
     WARM_UP = 3
     """Calls before recording: libraries choose their algorithms and workspaces in the first ones."""
 
-    def __init__(self, sampler: WindowSampler) -> None:
+    def __init__(self, sampler: WindowSampler, cuda: Any = torch.cuda) -> None:
         self._sampler = sampler
+        self._cuda = cuda
         self._recordings: dict[tuple[int, int, int], _Recording] = {}
+        self._pool: Any = None
 
     def __call__(self, windows: Windows) -> tuple[Tensor, Tensor]:
         drawn_frames = 0 if windows.pose is None else windows.pose.shape[2]
         key = (windows.noise.shape[0], _references(windows.reference), drawn_frames)
         if key not in self._recordings:
-            self._recordings[key] = _Recording(self._sampler, windows, self.WARM_UP)
+            self._recordings[key] = _Recording(self._sampler, windows, self.WARM_UP, self._pool, self._cuda)
+            self._pool = self._recordings[key].pool
         return self._recordings[key].play(windows)
 
 
 class _Recording:
-    def __init__(self, sampler: WindowSampler, windows: Windows, warm_up: int) -> None:
+    def __init__(self, sampler: WindowSampler, windows: Windows, warm_up: int, pool: Any, cuda: Any) -> None:
         self._inputs = Windows(
             noise=windows.noise.clone(),
             audio=windows.audio.clone(),
@@ -158,15 +196,16 @@ class _Recording:
             held=windows.held.clone(),
             path=windows.path.clone(),
         )
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
+        side = cuda.Stream()
+        side.wait_stream(cuda.current_stream())
+        with cuda.stream(side):
             for _ in range(warm_up):
                 sampler(self._inputs)
-        torch.cuda.current_stream().wait_stream(side)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):  # others may copy frames meanwhile
+        cuda.current_stream().wait_stream(side)
+        self._graph = cuda.CUDAGraph()
+        with cuda.graph(self._graph, pool, capture_error_mode="thread_local"):  # others may copy frames meanwhile
             self._outputs = sampler(self._inputs)
+        self.pool = self._graph.pool()
 
     def play(self, windows: Windows) -> tuple[Tensor, Tensor]:
         for own, given in zip(_tensors(self._inputs), _tensors(windows), strict=True):

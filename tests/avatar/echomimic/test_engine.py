@@ -10,7 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the gpu extra is not installed")
 
-from avatar.echomimic.engine import Engine, Order, Seat  # noqa: E402
+from avatar.echomimic.batch import Order, Seat  # noqa: E402
+from avatar.echomimic.engine import Engine  # noqa: E402
 from avatar.echomimic.live_model import LiveModel  # noqa: E402
 from avatar.echomimic.options import Continuity, Options  # noqa: E402
 from avatar.echomimic.persona import Reference  # noqa: E402
@@ -75,8 +76,8 @@ def test_together_they_are_drawn_as_alone(tiny: Networks, references: list[Refer
             def orders(seats: list[Seat], first: int = first, drawings: list = drawings) -> list[Order]:
                 return [Order(seat, stretch(first, n), drawings[n]) for n, seat in enumerate(seats)]
 
-            apart = torch.cat([engine.draw([order]) for order in orders(alone)])
-            batched = engine.draw(orders(together))
+            apart = torch.cat([engine.draw_now([order]) for order in orders(alone)])
+            batched = engine.draw_now(orders(together))
             assert apart.shape == batched.shape == (18, SIZE, SIZE, 3)
             assert int((apart.int() - batched.int()).abs().max()) <= 1
         assert not torch.equal(apart[:9], apart[9:])
@@ -98,11 +99,11 @@ def test_recorded_batches_have_one_shape_a_size_and_draw_the_same(
     engine = open_engine(tiny, options())
     try:
         plain, fixed = ([engine.seat(references[0], seed=n) for n in range(3)] for _ in range(2))
-        expected = [engine.draw([Order(seat, stretch(0, n), None) for n, seat in enumerate(plain)])]
-        expected += [engine.draw([Order(seat, stretch(9, n), maps(n)) for n, seat in enumerate(plain)])]
+        expected = [engine.draw_now([Order(seat, stretch(0, n), None) for n, seat in enumerate(plain)])]
+        expected += [engine.draw_now([Order(seat, stretch(9, n), maps(n)) for n, seat in enumerate(plain)])]
         monkeypatch.setattr(engine.model, "_recorded", recorded)
-        drawn = [engine.draw([Order(seat, stretch(0, n), None) for n, seat in enumerate(fixed)])]
-        drawn += [engine.draw([Order(seat, stretch(9, n), maps(n)) for n, seat in enumerate(fixed)])]
+        drawn = [engine.draw_now([Order(seat, stretch(0, n), None) for n, seat in enumerate(fixed)])]
+        drawn += [engine.draw_now([Order(seat, stretch(9, n), maps(n)) for n, seat in enumerate(fixed)])]
     finally:
         engine.close()
     assert shapes == [(4, 12, 4)] * 2
