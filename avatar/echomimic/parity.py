@@ -21,20 +21,25 @@ A fixture may hold any of these arrays (``|`` parts names; ``parity_checks`` say
 Tolerances: 1e-5 for one network in float32 (the order of operations moves results by about 2e-6), 1e-4 for a whole run,
 0 for indices, and a few pixels for drawings (OpenCV's releases differ in them). ``--sensitivity`` also does wrong what the
 fixture names (no sound, no reference, ...) and holds the change against the original's: a check that cannot fail is none.
+Sizes, seeds, lengths, timesteps and numbers of steps are the file's own. An array that none of this knows is named as not
+compared.
 
 The denoiser takes 5.2 GB, the reference U-Net 3.3 GB; each is built once for all files and freed before the next.
-Exit status: 0 all within tolerance, 1 some beyond it, 2 a file cannot be read or is no fixture.
+Exit status: 0 all within tolerance, 1 some beyond it, 2 a file cannot be read, is no fixture, or holds arrays that do not fit
+together.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import re
 import sys
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,10 +83,15 @@ class Fixture:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened:
+                file = np.load(opened, allow_pickle=False)
+                if not isinstance(file, np.lib.npyio.NpzFile):
+                    raise ValueError("it is one array, not an .npz of several")
                 self._arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} is no fixture: {error}") from None
+        except _UNREADABLE as error:
+            raise ValueError(f"{path} is no fixture: {_line(error)}") from None
+        if foreign := [name for name, array in self._arrays.items() if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"{path} is no fixture: {foreign[0]} in it is no array.")
         self._asked = {name for name in self._arrays if name.startswith("meta|")}
 
     def __contains__(self, name: str) -> bool:
@@ -93,9 +103,29 @@ class Fixture:
         self._asked.add(name)
         return self._arrays[name]
 
+    @property
+    def names(self) -> list[str]:
+        return list(self._arrays)
+
     def matching(self, pattern: str) -> list[re.Match[str]]:
         """Names that match a whole regular expression, in the file's order."""
         return [match for name in self._arrays if (match := re.fullmatch(pattern, name))]
+
+    @contextlib.contextmanager
+    def used_for(self, what: str) -> Iterator[None]:
+        """Whatever goes wrong inside is told as the file's fault: its arrays are all that comes from outside.
+
+        Raises:
+            ValueError: with the file's name and ``what``.
+        """
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, ValueError) and str(self.path) in str(error):
+                raise
+            raise ValueError(
+                f"{self.path}: {what} could not be computed from its arrays: {type(error).__name__}: {_line(error)}"
+            ) from error
 
     @property
     def unasked(self) -> list[str]:
@@ -111,12 +141,18 @@ class Run:
         results: so far.
         kept: what one network leaves for the next.
         moved: relative change of the output by wrong behaviour, where that was asked for.
+        unknown: what the fixture names that is not known here.
     """
 
     fixture: Fixture
     results: list[Result] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
     moved: dict[str, float] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def not_compared(self) -> list[str]:
+        return [*self.fixture.unasked, *self.unknown]
 
     def compare(self, name: str, ours: Any, tolerance: float) -> None:
         """Hold an array or tensor against the fixture's of this name."""
@@ -138,6 +174,17 @@ def relative_l2(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
     return error if np.isfinite(error) else float("inf")
 
 
+_UNREADABLE = (
+    OSError, ValueError, EOFError, KeyError, SyntaxError, NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What numpy and zipfile raise for files that are damaged or something else."""
+
+
+def _line(error: BaseException) -> str:
+    said = str(error).strip().splitlines()
+    return said[0] if said else type(error).__name__
+
+
 def check(paths: Sequence[Path], *, sensitivity: bool = False) -> list[Run]:
     """Run fixtures, network by network.
 
@@ -146,7 +193,8 @@ def check(paths: Sequence[Path], *, sensitivity: bool = False) -> list[Run]:
         sensitivity: also measure what each wrong behaviour that a file names changes.
 
     Raises:
-        ValueError: a file is no fixture, or holds none of the arrays above.
+        ValueError: a file is no fixture, holds none of the arrays above, or arrays that do not fit together.
+        ImportError: the packages of the ``gpu`` extra are not installed.
     """
     from avatar.echomimic import parity_checks
 
@@ -169,12 +217,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print a JSON object instead of a table")
     parser.add_argument("--threads", type=int, default=0, help="of PyTorch (default: its own choice)")
     chosen = parser.parse_args(arguments)
-    if chosen.threads:
-        import torch
-
-        torch.set_num_threads(chosen.threads)
     try:
+        if chosen.threads:
+            import torch
+
+            torch.set_num_threads(chosen.threads)
         runs = check(chosen.files, sensitivity=chosen.sensitivity)
+    except ImportError as error:
+        print(f'parity: {error}. The networks need the extra "gpu": pip install "parley[gpu]"', file=sys.stderr)
+        return 2
     except ValueError as error:
         print(f"parity: {error}", file=sys.stderr)
         return 2
@@ -191,7 +242,7 @@ def _as_json(run: Run) -> dict[str, Any]:
     return {
         "file": str(run.fixture.path),
         "arrays": [{**dataclasses.asdict(result), "passed": result.passed} for result in run.results],
-        "not_compared": run.fixture.unasked,
+        "not_compared": run.not_compared,
     }
 
 
@@ -202,8 +253,8 @@ def _print_table(run: Run) -> None:
     for result in run.results:
         verdict = "" if result.passed else "  BEYOND TOLERANCE"
         print(f"  {result.array:<{width}}  {result.error:9.2e}  of {result.tolerance:.0e}{verdict}")
-    if run.fixture.unasked:
-        print(f"  not compared: {', '.join(run.fixture.unasked)}")
+    if run.not_compared:
+        print(f"  not compared: {', '.join(run.not_compared)}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from avatar.echomimic.ddim import ddim_scheduler
 from avatar.echomimic.denoising_unet import DenoisingUNet
 from avatar.echomimic.motion_module import MotionModule, Positions
 from avatar.echomimic.networks import synthetic
-from avatar.echomimic.parity import DRAWING, EXACT, ONE_NETWORK, WHOLE_RUN, Run
+from avatar.echomimic.parity import DRAWING, EXACT, ONE_NETWORK, WHOLE_RUN, Fixture, Result, Run
 from avatar.echomimic.pose_encoder import PoseEncoder
 from avatar.echomimic.pose_map import draw_hands, paste
 from avatar.echomimic.reference_bank import ReferenceKeys, bank_order
@@ -47,20 +47,23 @@ def run_all(runs: list[Run], *, sensitivity: bool) -> None:
     """Every check that the fixtures have arrays for; a network is built only where one has."""
     for run in runs:
         _check_inputs(run)
-        _poses_drawn(run)
-        _windows(run)
-        _sampler(run)
-    _with(runs, r"(audio|in)\|pcm16k_int16", lambda: synthetic(Whisper, names.WHISPER), _sound)
-    _with(runs, r"pose_encoder\|.*|in\|pose_rgb_u8", lambda: synthetic(PoseEncoder, names.GUIDE), _pose_features)
-    _with(runs, r"in\|ref_rgb_u8", _vae, _reference_latent)
-    _with(runs, r"(ref\|in_latents|in\|ref_rgb_u8)", lambda: synthetic(ReferenceUNet, names.REFERENCE), _reference)
+        for what, act in (("hand maps", _poses_drawn), ("windows", _windows), ("the sampler's steps", _sampler)):
+            with run.fixture.used_for(what):
+                act(run)
+    whisper, guide = lambda: synthetic(Whisper, names.WHISPER), lambda: synthetic(PoseEncoder, names.GUIDE)
+    _with(runs, "sound", r"(audio|in)\|pcm16k_int16", whisper, _sound)
+    _with(runs, "pose features", r"pose_encoder\|.*|in\|pose_rgb_u8", guide, _pose_features)
+    _with(runs, "the reference's latent", r"in\|ref_rgb_u8", _vae, _reference_latent)
+    reference = r"(ref\|in_latents|in\|ref_rgb_u8)"
+    _with(runs, "the bank", reference, lambda: synthetic(ReferenceUNet, names.REFERENCE), _reference)
 
     def denoise(run: Run, denoiser: DenoisingUNet) -> None:
         _denoiser(run, denoiser, sensitivity)
         _clip(run, denoiser)
 
-    _with(runs, r"den\|in_latents|step0\|sample_in", lambda: synthetic(DenoisingUNet, names.DENOISER), denoise)
-    _with(runs, r"out\|video_.*", _vae, _video)
+    denoised = r"den\|in_latents|step0\|sample_in"
+    _with(runs, "the denoiser's output", denoised, lambda: synthetic(DenoisingUNet, names.DENOISER), denoise)
+    _with(runs, "the video", r"out\|video_.*", _vae, _video)
 
 
 def _check_inputs(run: Run) -> None:
@@ -70,13 +73,16 @@ def _check_inputs(run: Run) -> None:
             raise ValueError(f"{run.fixture.path} lacks {', '.join(lacking)}, which {needing[0][0]} needs.")
 
 
-def _with(runs: list[Run], pattern: str, build: Callable[[], Network], act: Callable[[Run, Network], None]) -> None:
+def _with(
+    runs: list[Run], what: str, pattern: str, build: Callable[[], Network], act: Callable[[Run, Network], None]
+) -> None:
     wanting = [run for run in runs if run.fixture.matching(pattern)]
     if not wanting:
         return
     network = build()
     for run in wanting:
-        act(run, network)
+        with run.fixture.used_for(what):
+            act(run, network)
     del network
     gc.collect()
 
@@ -122,7 +128,8 @@ def _sound(run: Run, whisper: Whisper) -> None:
     fixture = run.fixture
     if "in|pcm16k_int16" in fixture and "in|pose_rgb_u8" in fixture:
         features = encode_clip(whisper, log_mel(_pcm(fixture["in|pcm16k_int16"])))
-        run.kept["audio"] = slice_windows(features, len(fixture["in|pose_rgb_u8"]), RELEASED_FPS)[None]
+        fps = float(fixture["in|fps"]) if "in|fps" in fixture else float(RELEASED_FPS)
+        run.kept["audio"] = slice_windows(features, len(fixture["in|pose_rgb_u8"]), fps)[None]
     if "audio|pcm16k_int16" not in fixture:
         return
     mel = log_mel(_pcm(fixture["audio|pcm16k_int16"]))
@@ -192,32 +199,40 @@ def _denoiser(run: Run, denoiser: DenoisingUNet, sensitivity: bool) -> None:
     exact = denoiser.project_reference(run.kept["bank"])
     if "den|bank_reader_order" in fixture:
         run.compare("den|bank_reader_order", bank_order(denoiser), EXACT)
+    rows = latents.shape[0]
     for match in fixture.matching(r"den\|out_t(\d+)"):
-        with _traced(run, denoiser, int(match[1]), rows=latents.shape[0]):
-            out = denoiser(latents, torch.tensor([int(match[1])]), audio, pose, exact)
+        with _traced(run, denoiser, int(match[1]), rows):
+            out = denoiser(latents, torch.full((rows,), int(match[1])), audio, pose, exact)
         run.compare(match[0], out, ONE_NETWORK)
     for match in fixture.matching(r"den\|out_t(\d+)_bankfp16"):
         rounded = denoiser.project_reference(run.kept["bank"].rounded())
-        run.compare(match[0], denoiser(latents, torch.tensor([int(match[1])]), audio, pose, rounded), ONE_NETWORK)
+        run.compare(match[0], denoiser(latents, torch.full((rows,), int(match[1])), audio, pose, rounded), ONE_NETWORK)
     for match in fixture.matching(r"den\|cfg_out_t(\d+)_F(\d+)"):
         frames = int(match[2])
         some, heard, posed = latents[:, :, :frames], audio[:, :frames], pose[:, :, :frames]
         out = denoiser(
             torch.cat([some, some]),
-            torch.tensor([int(match[1])]),
+            torch.full((2 * rows,), int(match[1])),
             torch.cat([torch.zeros_like(heard), heard]),
             torch.cat([torch.zeros_like(posed), posed]),
             exact,
-            unconditional=latents.shape[0],
+            unconditional=rows,
         )
         run.compare(match[0], out, ONE_NETWORK)
     if "den|sensitivity_names" in fixture and sensitivity:
         run.moved = _sensitivities(run, denoiser, latents, audio, pose, exact)
-        run.compare("den|sensitivity", np.array(list(run.moved.values()), np.float32), SENSITIVITY)
+        theirs = dict(zip(fixture["den|sensitivity_names"].tolist(), fixture["den|sensitivity"].tolist(), strict=True))
+        for name, moved in run.moved.items():
+            error = abs(moved - theirs[name]) / max(theirs[name], INSENSITIVE)
+            run.results.append(Result(f"den|sensitivity|{name}", error, SENSITIVITY))
+        run.unknown += [f"den|sensitivity|{name}" for name in theirs if name not in run.moved]
 
 
 SENSITIVITY = 1e-3
 """Of how far each wrong behaviour moves the output: the same wrong moves it as far."""
+
+INSENSITIVE = 1e-3
+"""What moves the output less is the order of operations, which is not the same here as there."""
 
 
 def _sensitivities(
@@ -228,9 +243,10 @@ def _sensitivities(
     pose: torch.Tensor,
     reference: ReferenceKeys,
 ) -> dict[str, float]:
-    """Relative change of the output for each thing done wrong, in the fixture's order; nan for one not known here."""
-    first = min(run.fixture.matching(r"den\|out_t(\d+)"), key=lambda match: -int(match[1]))
-    timestep = torch.tensor([int(first[1])])
+    """Relative change of the output for each thing done wrong that is known here, in the fixture's order. Where there are
+    outputs of several timesteps, of the first."""
+    first, *_ = run.fixture.matching(r"den\|out_t(\d+)")
+    timestep = torch.full((latents.shape[0],), int(first[1]))
     right = torch.from_numpy(run.fixture[first[0]])
     wrong: dict[str, Callable[[], torch.Tensor]] = {
         "audio_zero": lambda: denoiser(latents, timestep, torch.zeros_like(audio), pose, reference),
@@ -241,10 +257,8 @@ def _sensitivities(
         "temporal_pe_zero": lambda: _without_positions(denoiser, latents, timestep, audio, pose, reference),
         "motion_modules_off": lambda: _without_motion(denoiser, latents, timestep, audio, pose, reference),
     }
-    moved = {str(name): float("nan") for name in run.fixture["den|sensitivity_names"]}
-    for name in moved.keys() & wrong.keys():
-        moved[name] = float((wrong[name]() - right).norm() / right.norm())
-    return moved
+    named = [str(name) for name in run.fixture["den|sensitivity_names"]]
+    return {name: float((wrong[name]() - right).norm() / right.norm()) for name in named if name in wrong}
 
 
 def _without_positions(denoiser: DenoisingUNet, *inputs: torch.Tensor | ReferenceKeys) -> torch.Tensor:
@@ -275,7 +289,8 @@ def _without_motion(denoiser: DenoisingUNet, *inputs: torch.Tensor | ReferenceKe
 def _traced(run: Run, denoiser: DenoisingUNet, timestep: int, rows: int) -> Iterator[None]:
     """Compare what named layers put out during one pass."""
     fixture = run.fixture
-    names_traced = {match[1] for match in fixture.matching(rf"den\|trace_t{timestep}\|(.+)\|[a-z_]+")}
+    named = {match[1] for match in fixture.matching(rf"den\|trace_t{timestep}\|(.+)\|[a-z_]+")}
+    names_traced = named & {name for name, _ in denoiser.named_modules()}
     hooks = []
 
     def watch(name: str) -> Callable[[nn.Module, object, object], None]:
@@ -309,8 +324,7 @@ def _clip(run: Run, denoiser: DenoisingUNet) -> None:
     fixture = run.fixture
     if "step0|sample_in" not in fixture:
         return
-    steps = len(fixture.matching(r"step\d+\|t"))
-    scheduler = ddim_scheduler(steps)
+    scheduler = ddim_scheduler(_step_count(fixture))
 
     def on_step(number: int, before: torch.Tensor, velocity: torch.Tensor, after: torch.Tensor) -> None:
         of = f"step{number}|"
@@ -329,6 +343,17 @@ def _clip(run: Run, denoiser: DenoisingUNet) -> None:
         denoiser.project_reference(run.kept["clip_bank"]),
         on_step=on_step,
     )
+
+
+def _step_count(fixture: Fixture) -> int:
+    """How many steps the run has: the least whose timesteps are those of the steps that the file has arrays of."""
+    told = {int(match[1]): int(fixture[match[0]]) for match in fixture.matching(r"step(\d+)\|t")}
+    least = 1 + max(int(match[1]) for match in fixture.matching(r"step(\d+)\|.*"))
+    for steps in range(least, len(ddim_scheduler(1).alphas_cumprod) + 1):
+        timesteps = ddim_scheduler(steps).timesteps
+        if all(int(timesteps[number]) == t for number, t in told.items()):
+            return steps
+    raise ValueError(f"{fixture.path}: no number of steps has the timesteps {told}.")
 
 
 def _video(run: Run, vae: FullVAE) -> None:

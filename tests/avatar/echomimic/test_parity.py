@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,10 @@ def test_what_is_not_known_is_told(light: Path, capsys: pytest.CaptureFixture[st
     assert "not compared: novel|array" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", ["missing", "noise", "pickle", "empty"])
+@pytest.mark.parametrize(
+    "content",
+    ["missing", "folder", "noise", "pickle", "empty", "one array", "no arrays", "cut off", "flipped", "nothing"],
+)
 def test_what_is_no_fixture(tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bad.npz"
     if content == "noise":
@@ -71,6 +75,22 @@ def test_what_is_no_fixture(tmp_path: Path, content: str, capsys: pytest.Capture
         np.savez(path, objects=np.array([{}], dtype=object))
     elif content == "empty":
         np.savez(path, unrelated=np.zeros(3))
+    elif content == "folder":
+        path.mkdir()
+    elif content == "one array":
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
+    elif content == "no arrays":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("windows|L13_n.txt", "two")
+    elif content == "nothing":
+        path.write_bytes(b"")
+    elif content in ("cut off", "flipped"):
+        np.savez_compressed(path, **{"windows|L13_idx": np.arange(5000)})
+        whole = bytearray(path.read_bytes())
+        if content == "flipped":
+            whole[200:260] = bytes(60)
+        path.write_bytes(whole if content == "flipped" else whole[: len(whole) // 2])
     assert parity.main([str(path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("parity: ") and "bad.npz" in error and error.count("\n") == 1
