@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 _UNSENT_MAX_BYTES = 8 * 2**20
 """Two minutes of two users' sound: a helper that is this far behind does not come back."""
+_FEED_SAMPLES = RATE_HZ // 10
+"""Sound goes to the helper in pieces of this length, or sooner where its text is asked for: every piece wakes two threads there, and
+comes fifty times a second otherwise."""
 _STOP_S = 1.0
 
 
@@ -163,14 +166,26 @@ class HelperStream(TranscriptionStream):
         self._numbers = itertools.count()
         self._failure: str | None = helper.lost
         self._closed = False
+        self._waiting: list[NDArray[np.int16]] = []
+        self._waiting_samples = 0
         helper.add(number, self)
         helper.send(["open", number, language])
 
     def feed(self, pcm16k: NDArray[np.int16]) -> None:
         """Raises ValueError: not one-dimensional int16."""
         check_sound(pcm16k)
-        if not self._closed and len(pcm16k):
-            self._helper.send(["feed", self._number, pcm16k.tobytes()])
+        if self._closed or not len(pcm16k):
+            return
+        self._waiting.append(pcm16k)
+        self._waiting_samples += len(pcm16k)
+        if self._waiting_samples >= _FEED_SAMPLES:
+            self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        if self._waiting:
+            self._helper.send(["feed", self._number, np.concatenate(self._waiting).tobytes()])
+            self._waiting.clear()
+            self._waiting_samples = 0
 
     async def transcribe(self) -> Transcript:
         if self._closed:
@@ -180,6 +195,7 @@ class HelperStream(TranscriptionStream):
         request = next(self._numbers)
         future: asyncio.Future[Transcript] = asyncio.get_running_loop().create_future()
         self._requests[request] = future
+        self._send_waiting()
         self._helper.send(["transcribe", self._number, request])
         try:
             return await future

@@ -92,6 +92,26 @@ async def test_an_engine_that_is_closed_before_it_was_used() -> None:
     await transcriber.close()
 
 
+async def test_packets_reach_the_engine_together_and_none_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    transcriber = SphinxTranscriber(processes=1)
+    stream = transcriber.open()
+    sent: list[list[Any]] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(helper(transcriber), "send", sent.append)
+        sound = noise(1.05)
+        for start in range(0, len(sound), 320):
+            stream.feed(sound[start : start + 320])
+        assert [message[0] for message in sent] == ["feed"] * 10
+        asked = asyncio.create_task(stream.transcribe())
+        await asyncio.sleep(0)
+        assert [message[0] for message in sent[10:]] == ["feed", "transcribe"]
+        assert b"".join(message[2] for message in sent[:11]) == sound.tobytes()
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+    await stream.close()
+    await transcriber.close()
+
+
 async def test_sound_for_a_stalled_engine_is_bounded(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

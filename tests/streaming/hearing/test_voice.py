@@ -70,8 +70,50 @@ def test_how_the_sound_is_cut_does_not_matter(recording: NDArray[np.int16]) -> N
     np.testing.assert_allclose(heard, whole, atol=1e-4)
 
 
+def room(seconds: float, loudness: float = 100) -> NDArray[np.int16]:
+    """Pink noise: a fan, traffic."""
+    random = np.random.default_rng(3)
+    spectrum = np.fft.rfft(random.standard_normal(round(seconds * SECOND)))
+    sound = np.fft.irfft(spectrum / np.sqrt(np.arange(len(spectrum)) + 1))
+    return np.asarray(sound / sound.std() * loudness).astype(np.int16)
+
+
+def onset_s(before: NDArray[np.int16], sound: NDArray[np.int16]) -> float:
+    """How long after ``before`` three windows of four are voiced."""
+    voiced = probabilities(np.concatenate((before, sound)))[len(before) // WINDOW_SAMPLES :] >= 0.5
+    return float(np.flatnonzero(np.convolve(voiced, np.ones(4), "valid") >= 3)[0] * WINDOW_SAMPLES / SECOND)
+
+
+def test_a_voice_after_a_long_pause_is_noticed_as_soon_as_after_a_short_one(long_recording: NDArray[np.int16]) -> None:
+    long, short = room(20), room(1)
+    heard = probabilities(long)
+    assert heard.max() < 0.2
+    assert onset_s(long, long_recording) <= onset_s(short, long_recording) + WINDOW_SAMPLES / SECOND
+
+
+def test_certain_silence_is_not_asked_about(recording: NDArray[np.int16], monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = VoiceDetector()
+    asked = 0
+    run = detector._run
+
+    def count(windows: NDArray[np.float32]) -> list[float]:
+        nonlocal asked
+        asked += len(windows)
+        return run(windows)
+
+    monkeypatch.setattr(detector, "_run", count)
+    silence = np.random.default_rng(0).integers(-7, 8, 10 * SECOND).astype(np.int16)
+    assert len(detector.feed(silence)) == 312 and asked == 16
+    detector.feed(silence[:100])
+    assert asked == 16
+    heard = detector.feed(recording)
+    assert max(heard) > 0.9 and asked > len(recording) // WINDOW_SAMPLES
+    detector.feed(noise(1, 30))
+    assert asked > len(recording) // WINDOW_SAMPLES + 30, "a noise is not silence"
+
+
 def test_a_long_burst_is_heard_in_bounded_runs() -> None:
-    sound = noise(10)
+    sound = np.concatenate((noise(6), np.zeros(20_000, np.int16), noise(5)))
     parts = VoiceDetector()
     np.testing.assert_allclose(probabilities(sound), parts.feed(sound[:50_000]) + parts.feed(sound[50_000:]), atol=1e-4)
 
