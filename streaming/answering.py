@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -13,6 +12,7 @@ from llm_bridge.chat import ChatModel, ChatOptions
 from streaming import events
 from streaming.events import Event, Item
 from streaming.history import History
+from streaming.ids import new_id
 from streaming.output import Output, Played
 from streaming.response import Marks, Response
 from streaming.settings import SessionSettings
@@ -33,11 +33,6 @@ SPECULATIONS = 3
 
 WAITING_MOST = 100
 """Texts to be said that wait for their turn: an hour and more of speech, where each is as long as it may be."""
-
-
-def new_id(prefix: str) -> str:
-    """An id in the Realtime protocol's style, unguessable."""
-    return f"{prefix}_{secrets.token_urlsafe(15)}"
 
 
 class Answerer:

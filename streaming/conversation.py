@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from avatar.motion.source import Gesture, Manner, Mode
 from llm_bridge.chat import ChatModel, Role
 from streaming import events
-from streaming.answering import Answerer, new_id
+from streaming.answering import Answerer
 from streaming.errors import StreamingError, TranscriptionFailed
 from streaming.events import AgentState, Event, Item
 from streaming.hearing.transcriber import Transcriber
 from streaming.history import History
+from streaming.ids import new_id
 from streaming.listening import Listener, Segment, VoiceActivity
 from streaming.output import Output
 from streaming.response import Marks

@@ -18,11 +18,11 @@ from avatar.motion.source import Manner
 from server.errors import ProtocolError
 from server.realtime.audio import AudioDecoder
 from server.realtime.extensions import AvatarGesture, AvatarManner, AvatarPing, AvatarPong, AvatarSay
-from server.realtime.ids import new_event_id, new_id
 from server.realtime.items import text_of
 from server.realtime.parse import SessionUpdate
 from streaming.errors import TranscriptionFailed
 from streaming.hearing.segment import RATE_HZ as HEARING_RATE_HZ
+from streaming.ids import new_event_id, new_id
 
 if TYPE_CHECKING:
     from server.realtime.session import RealtimeSession

@@ -14,11 +14,11 @@ from pydantic import BaseModel
 
 from server.errors import ProtocolError
 from server.realtime.extensions import AvatarCaption, AvatarLatency, AvatarState, AvatarVolume
-from server.realtime.ids import new_event_id
 from server.realtime.items import Status, item_to_wire
 from server.realtime.responses import ResponseStory, estimate_tokens
 from server.realtime.session_config import SessionConfig
 from streaming import events
+from streaming.ids import new_event_id
 
 _NOTHING_TO_PLAY = (events.AgentState.IDLE, events.AgentState.LISTENING)
 

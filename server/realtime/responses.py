@@ -13,10 +13,10 @@ from openai.types.realtime import response_content_part_done_event as part_done
 from pydantic import BaseModel
 
 from server.realtime.audio import AudioEncoder
-from server.realtime.ids import new_event_id
 from server.realtime.items import Status, item_to_wire
 from server.realtime.session_config import SessionConfig, format_to_wire
 from streaming.events import Item, ItemDone, ResponseDone
+from streaming.ids import new_event_id
 
 CHARACTERS_PER_TOKEN = 4
 """Rule of thumb for English; ``usage`` is an estimate and documented as one."""

@@ -21,7 +21,6 @@ from server.metrics import Metrics
 from server.realtime.audio import AudioDecoder
 from server.realtime.commands import ClientState, carry_out
 from server.realtime.extensions import AvatarPersona
-from server.realtime.ids import new_event_id, new_id
 from server.realtime.lifetime import CLIENT_LEFT, FLOOD, INTERNAL, Ending, Lifetime
 from server.realtime.outbound import Outbound, error_event, refusal_event
 from server.realtime.parse import parse_event_object, parse_json_object
@@ -30,6 +29,7 @@ from server.security.limits import TokenBucket
 from streaming import events
 from streaming.conversation import Conversation
 from streaming.hearing.transcriber import Transcriber
+from streaming.ids import new_event_id, new_id
 
 logger = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from starlette.formparsers import MultiPartException
 
 from server.calls import begin_call
 from server.errors import BadRequest, NotFound, TooLarge
-from server.realtime.ids import new_id
 from server.realtime.lifetime import HUNG_UP
 from server.realtime.parse import parse_json_object, parse_session
 from server.realtime.session_config import SessionConfig
 from server.routes.describe import CALL_BODY, ERRORS, SDP_ANSWER
 from server.security.access import Principal
 from server.state import ServerState, state_of
+from streaming.ids import new_id
 
 router = APIRouter(tags=["calls"])
 

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from server.errors import ProtocolError
-from server.realtime.ids import new_id
 from server.realtime.parse import parse_json_object, parse_session
 from server.routes.describe import ERRORS, SECRET_BODY
 from server.security.keys import MAX_TOKEN_SECONDS, MIN_TOKEN_SECONDS
 from server.state import state_of
+from streaming.ids import new_id
 
 router = APIRouter(tags=["client secrets"])
 

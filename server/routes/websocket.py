@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse
 
 from server.calls import begin_websocket
 from server.errors import BadRequest, ProtocolError, ServerError, Unavailable
-from server.realtime.ids import new_id
 from server.realtime.lifetime import TRANSPORT_LOST, Ending
 from server.realtime.outbound import error_event
 from server.realtime.session import RealtimeSession, encode_event
@@ -18,6 +17,7 @@ from server.realtime.websocket import WebSocketTransport, read_events
 from server.routes.calls import configure
 from server.security.access import SUBPROTOCOL
 from server.state import ServerState, state_of
+from streaming.ids import new_id
 
 logger = logging.getLogger(__name__)
 router = APIRouter()

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from avatar.motion.source import Gesture, Manner
 from llm_bridge.chat import Role
 from server.engines import Engines
-from server.realtime.ids import new_id
 from server.realtime.session_config import SessionConfig
 from streaming import events
 from streaming.conversation import Conversation
 from streaming.errors import NegotiationFailed
 from streaming.events import Event, Item
 from streaming.hearing.transcriber import Transcript
+from streaming.ids import new_id
 from streaming.settings import SessionSettings
 
 SDP_OFFER = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"

@@ -1,4 +1,4 @@
-"""Identifiers in the protocol's manner: a prefix that tells the kind, then 96 random bits."""
+"""Identifiers in the Realtime protocol's manner: a prefix that tells the kind, then 96 random bits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import secrets
 
 
 def new_id(prefix: str) -> str:
+    """Unguessable."""
     return f"{prefix}_{secrets.token_hex(12)}"
 
 
