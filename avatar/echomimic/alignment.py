@@ -141,7 +141,7 @@ def _head_and_shoulders(face: Points) -> tuple[int, int, int]:
     tall = float(np.linalg.norm(face[_CHIN, :2] - face[_FOREHEAD, :2]))
     side = int(PORTRAIT_FACES * tall)
     middle = float(face[:468, 0].min() + face[:468, 0].max()) / 2
-    return int(middle - side / 2), int(face[_FOREHEAD, 1] - 0.31 * side), side
+    return int(middle - side / 2), max(int(face[_FOREHEAD, 1] - 0.31 * side), 0), side
 
 
 def cut_square(rgb: Picture, square: tuple[int, int, int], size: int) -> Picture:

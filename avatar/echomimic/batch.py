@@ -115,7 +115,7 @@ class BatchDrawer:
     ) -> tuple[Windows, list[TemporalMemory] | None]:
         """The rows as a batch, filled up to a recorded size; and the memories of their motion modules."""
         memories = None if rows[0].memories is None else batch_memories([row.memories or [] for row in rows])
-        fixed = self._model.recorded and memories is None  # then a batch of a size has one shape, whatever is drawn
+        fixed = self._model.recorded  # then a batch of a size has one shape, whatever is drawn
         size = next(size for size in BATCHES if size >= len(rows)) if fixed else len(rows)
         filled = [*range(len(rows)), *[0] * (size - len(rows))]
         frames = len(rows[0].held)

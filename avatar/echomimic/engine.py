@@ -34,6 +34,10 @@ BUSY_SHARE = 0.8
 """Of the device's time that conversations are admitted to: the rest is for what they do not do in step."""
 
 FRAME_S = 1 / FRAME_RATE_HZ
+
+SEAT_WAIT_S = 2.0
+"""For a place that is being given up: a page that is loaded anew, or a worker that another replaces, waits for its last window."""
+
 MEASURED_DRAWS = 3
 
 
@@ -72,6 +76,7 @@ class Engine:
         capacity: conversations at once; None measures it.
         clock: seconds, monotonic.
         lanes: how batches are drawn on the device; None takes what suits it.
+        seat_wait_s: how long somebody waits for a place.
 
     Attributes:
         batch: puts windows together.
@@ -88,12 +93,14 @@ class Engine:
         capacity: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         lanes: Lanes | None = None,
+        seat_wait_s: float = SEAT_WAIT_S,
     ) -> None:
         self.model = model
         self.batch = BatchDrawer(model, options)
         self.window = stretch_frames(options.steps) if self.batch.rolls else NEW_FRAMES
         self._options = options
         self._clock = clock
+        self._seat_wait_s = seat_wait_s
         self._queue: WindowQueue[_Job] = WindowQueue()
         self._changed = threading.Condition()
         self._seats: set[Seat] = set()
@@ -135,7 +142,7 @@ class Engine:
                     f"This machine draws {fps:.1f} frames a second with these settings; {FRAME_RATE_HZ} are needed, with "
                     "some to spare. Take fewer steps, a smaller size, or the decoder taesd."
                 )
-            if len(self._seats) >= self.capacity:
+            if not self._changed.wait_for(lambda: len(self._seats) < self.capacity, self._seat_wait_s):
                 raise RendererBusy(
                     f"The device draws {self.capacity} conversation{'s' * (self.capacity != 1)} in time, and that many "
                     "are there; try again in a moment."
@@ -155,6 +162,7 @@ class Engine:
         """The conversation is over."""
         with self._changed:
             self._seats.discard(seat)
+            self._changed.notify_all()
             for job in self._queue.forget(seat):
                 job.pending.fail(RendererFailed("The conversation is over."))
 
@@ -260,15 +268,18 @@ class Engine:
         found: dict[int, float] = {}
         reference = self.batch.nobody()
         for size in BATCHES if self._cuda else BATCHES[:1]:
-            if size > self._options.max_batch:
-                break
-            seats = [self.seat(reference, seed) for seed in range(size)]
+            rows = min(
+                size, self._options.max_batch
+            )  # drawn as ``size`` where batches are recorded: so that each is, by now
+            seats = [self.seat(reference, seed) for seed in range(rows)]
             times = []
             for number in range(MEASURED_DRAWS + 1):
                 begun = self._clock()
                 self.draw_now([Order(seat, _silence(number, self.window), None) for seat in seats])
                 times.append(self._clock() - begun)
-            found[size] = min(times[1:])  # the first records, compiles, and fills caches
+            found[rows] = min(times[1:])  # the first records, compiles, and fills caches
+            if rows == self._options.max_batch:
+                break
         return found
 
     def _measured_capacity(self) -> int:

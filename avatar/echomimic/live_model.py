@@ -13,7 +13,7 @@ from torch import Tensor
 from avatar.echomimic.config import LATENT_SCALE
 from avatar.echomimic.motion_module import TemporalMemory
 from avatar.echomimic.networks import Networks
-from avatar.echomimic.options import LiveDecoder, Options, Precision, Speedup
+from avatar.echomimic.options import Continuity, LiveDecoder, Options, Precision, Speedup
 from avatar.echomimic.transfer import to_device
 from avatar.echomimic.vae import Decoder
 from avatar.echomimic.window_sampler import RecordedSampler, Windows, WindowSampler
@@ -65,9 +65,13 @@ class LiveModel:
             drawing: list[Any] = [denoiser, networks.guide, networks.vae.network]
             for network in drawing + ([] if networks.tiny_vae is None else [networks.tiny_vae.network]):
                 network.to(memory_format=torch.channels_last)
-        predict = torch.compile(denoiser, dynamic=False) if speedup is Speedup.COMPILE else denoiser
+        one_shape = options.continuity in (
+            Continuity.STORED,
+            Continuity.RENOISED,
+        )  # the others' would be compiled in mid-speech
+        predict = torch.compile(denoiser, dynamic=False) if speedup is Speedup.COMPILE and one_shape else denoiser
         self.sampler = WindowSampler(predict, options.steps, device)
-        self._recorded = None if speedup is Speedup.NONE else RecordedSampler(self.sampler)
+        self._recorded = RecordedSampler(self.sampler) if speedup is not Speedup.NONE and one_shape else None
 
     @torch.no_grad()
     def features(self, mels: Sequence[Tensor]) -> Tensor:
@@ -88,8 +92,8 @@ class LiveModel:
         return self.networks.guide(shown[None, :, None].to(self.device))[0, :, 0]
 
     def sample(self, windows: Windows, memories: Sequence[TemporalMemory] | None) -> tuple[Tensor, Tensor]:
-        """See ``WindowSampler``; recorded where there is a GPU and nothing is carried between windows."""
-        if self._recorded is not None and memories is None:
+        """See ``WindowSampler``; recorded where there is a GPU and all windows have one shape."""
+        if self._recorded is not None:
             return self._recorded(windows)
         return self.sampler(windows, memories)
 

@@ -51,7 +51,8 @@ class Precision(StrEnum):
 
 
 class Speedup(StrEnum):
-    """What is done to the denoiser beyond calling it. All but ``NONE`` need a CUDA device."""
+    """What is done to the denoiser beyond calling it. All but ``NONE`` need a CUDA device, and windows of one shape:
+    ``STORED`` or ``RENOISED``."""
 
     NONE = "none"
     GRAPHS = "graphs"

@@ -69,6 +69,13 @@ def test_a_portrait_is_around_the_face() -> None:
     assert not aligned.warnings and 0.4 < len(rows) / 230 < 0.47
 
 
+def test_a_portrait_whose_head_is_near_the_pictures_edge_has_no_black_above_it() -> None:
+    picture = np.full((800, 600, 3), 200, np.uint8)
+    high = face()
+    high[:, 1] -= high[10, 1]
+    assert align(picture, high, 230, framing="portrait").picture.all()
+
+
 def test_a_half_body_picture_is_cut_where_its_makers_would(shared: Path) -> None:
     """The persons of the samples stand upright in the middle: the neck is in the square's middle, the brows near its top."""
     picture = cv2.imread(str(shared / "samples/portraits/woman-open-hands.png"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ torch = pytest.importorskip("torch", reason="the gpu extra is not installed")
 
 from avatar.echomimic.batch import Order, Seat  # noqa: E402
 from avatar.echomimic.engine import Engine  # noqa: E402
+from avatar.echomimic.lanes import HostLanes  # noqa: E402
 from avatar.echomimic.live_model import LiveModel  # noqa: E402
 from avatar.echomimic.options import Continuity, Options  # noqa: E402
 from avatar.echomimic.persona import Reference  # noqa: E402
@@ -33,7 +35,7 @@ def options(continuity: Continuity = Continuity.STORED) -> Options:
 
 
 def open_engine(tiny: Networks, chosen: Options, capacity: int | None = 3) -> Engine:
-    return Engine(LiveModel(tiny, chosen, SIZE, CPU), chosen, capacity=capacity)
+    return Engine(LiveModel(tiny, chosen, SIZE, CPU), chosen, capacity=capacity, seat_wait_s=0.0)
 
 
 @pytest.fixture
@@ -134,6 +136,73 @@ def test_places_are_limited_and_freed(engine: Engine, references: list[Reference
         engine.sit(references[0], 0)
     engine.rise(seats[0])
     engine.sit(references[0], 0)
+
+
+def test_a_place_that_is_being_given_up_is_waited_for(tiny: Networks, references: list[Reference]) -> None:
+    """Where a worker is replaced, the old one may be in the middle of its last window."""
+    chosen = options()
+    engine = Engine(LiveModel(tiny, chosen, SIZE, CPU), chosen, capacity=1, seat_wait_s=60.0)
+    try:
+        first = engine.sit(references[0], 0)
+        found: list[Seat] = []
+        waiting = threading.Thread(target=lambda: found.append(engine.sit(references[0], 1)))
+        waiting.start()
+        engine.rise(first)
+        waiting.join()
+        assert len(found) == 1 and found[0] is not first
+    finally:
+        engine.close()
+
+
+def test_every_size_of_a_batch_is_measured_up_to_the_largest(
+    tiny: Networks, references: list[Reference], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, where each is recorded meanwhile: three together are drawn as four."""
+    chosen = Options(steps=1, max_batch=3)
+    engine = Engine(LiveModel(tiny, chosen, SIZE, CPU), chosen, capacity=3)
+    try:
+        monkeypatch.setattr(engine, "_cuda", True)
+        monkeypatch.setattr(engine, "seat", engine.batch.seat)
+        assert list(engine._measure()) == [1, 2, 3]
+    finally:
+        engine.close()
+
+
+def test_one_batch_is_denoised_at_a_time_so_that_those_who_wait_are_drawn_together(
+    tiny: Networks, references: list[Reference], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the device denoises a first window three others come; they are one batch, the most urgent first."""
+    ready, busy = threading.Event(), threading.Event()
+    drawn: list[list[int]] = []
+
+    class SlowLanes(HostLanes):
+        """The host is free at once, as beside a GPU; its turn comes when ``ready``."""
+
+        def wait_for_turn(self) -> None:
+            if drawn:
+                busy.set()
+                ready.wait()
+
+    chosen = options()
+    engine = Engine(LiveModel(tiny, chosen, SIZE, CPU), chosen, capacity=4, lanes=SlowLanes())
+    together = engine.batch.latents
+
+    def watched(orders: list[Order]) -> torch.Tensor:
+        drawn.append([seats.index(order.seat) for order in orders])
+        return together(orders)
+
+    monkeypatch.setattr(engine.batch, "latents", watched)
+    try:
+        seats = [engine.sit(references[0], seed) for seed in range(4)]
+        pending = [engine.order(seats[0], stretch(0), None, 0.0)]
+        busy.wait()
+        pending += [engine.order(seats[n], stretch(0, n), None, 1.0 - 0.1 * n) for n in (1, 2, 3)]
+        ready.set()
+        assert [len(drawing.frames()) for drawing in pending] == [9] * 4
+        assert drawn == [[0], [3, 2, 1]]
+    finally:
+        ready.set()
+        engine.close()
 
 
 def test_what_waits_for_somebody_who_left_fails(engine: Engine, references: list[Reference]) -> None:

@@ -118,6 +118,7 @@ def test_a_conversation_that_ends_makes_room(tmp_path: Path, monkeypatch: pytest
     first = open_window_renderer(HELEN, "echomimic", size=256, options=chosen)
     (desk,) = echomimic._desks.values()
     monkeypatch.setattr(desk.engine, "capacity", 1)
+    monkeypatch.setattr(desk.engine, "_seat_wait_s", 0.0)
     with pytest.raises(RendererBusy):
         open_window_renderer(HELEN, "echomimic", size=256, options=chosen)
     first.close()
