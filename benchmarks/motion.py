@@ -13,22 +13,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from avatar.errors import AvatarError
-from avatar.motion.evaluation.behaviour import jerk
 from avatar.motion.evaluation.drive import MakeSource
 from avatar.motion.evaluation.lips import LipScore
 from avatar.motion.evaluation.material import Clip, aligned_clips, held_out_clips
-from avatar.motion.motion import Motion
+from avatar.motion.generator.weights import SHIPPED_DIR
 from avatar.motion.source import Mode
 from avatar.persona import find_persona
 from avatar.speech import SpeechChunk
-from benchmarks import motion_body, motion_left_out, motion_lips, motion_sampling
+from benchmarks import motion_body, motion_cost, motion_left_out, motion_lips, motion_sampling
 from benchmarks.motion_lips import MODEL, shown_score
 from benchmarks.report import Report
 
@@ -57,7 +56,7 @@ class Material:
     weights: Path | None = None
 
 
-PARTS = ("lips", "voices", "body", "pixels", "sampling")
+PARTS = ("lips", "voices", "body", "pixels", "sampling", "cost")
 
 
 def measure(material: Material, parts: tuple[str, ...] = PARTS, *, progress: Tell = lambda line: None) -> Report:
@@ -92,6 +91,8 @@ def measure(material: Material, parts: tuple[str, ...] = PARTS, *, progress: Tel
             report.notes.append(
                 "Not measured: student against teacher, for want of the training runs (--runs, --data)."
             )
+    if "cost" in parts:
+        _cost(report, material.weights, progress)
     report.data = {name: _known(value) for name, value in report.data.items()}
     return report
 
@@ -185,11 +186,14 @@ def _voices(report: Report, make: MakeSource, material: Material, tell: Tell) ->
         )
     for run in without:
         tell(f"lips: {run.name}")
-        groups = motion_left_out.score_left_out(run, material.data)
+        groups, why = motion_left_out.score_left_out(run, material.data)
         report.data[run.name] = {group: score.as_dict() for group, score in groups.items()}
+        report.data[f"{run.name}, closures"] = why
         for group, score in groups.items():
             if group == "all" or shown_group(group, score):
                 report.add(f"{run.name}: {group}", shown_score(score), ">= .77/.52/.40; goal .60")
+        if why:
+            report.add(f"{run.name}: closures missed, made up", _shown_causes(why), "their cause")
 
 
 def shown_group(group: str, score: LipScore) -> bool:
@@ -212,20 +216,20 @@ def _body(report: Report, make: MakeSource, clips: list[Clip], material: Materia
     tell("head, eyes and hands: an hour")
     long = motion_body.wandering(make, LONG_MINUTES)
     report.data["body"] = {"speaking": speaking, "with sound": coupled, **silent, "an hour": long}
+    data = motion_body.of_the_data(material.data) if material.data is not None else {}
+    report.data["body of the data"] = data
     for name, what in (("speaking", speaking), *silent.items()):
-        report.add(f"{name}: blinks a minute", f"{what['blinks']['per_minute']:.1f}", "15 to 30")
-        sd = what["moving"]["head_sd_deg"]
-        report.add(f"{name}: head, SD of pitch, yaw, roll", ", ".join(f"{each:.1f}" for each in sd) + " degrees")
-        jumps = what["jumps at seams"]
-        report.add(
-            f"{name}: steps at a hop's edge beyond the 99th percentile", f"{jumps['worst_share']:.1%}", "about 1 %"
-        )
-    if material.data is not None:
-        data = _data_jerk(material.data)
-        if data:
-            ratio = speaking["jerk"]["head"] / data["head"], speaking["jerk"]["hands"] / data["hands"]
-            report.data["body"]["jerk of the data"] = data
-            report.add("jerk over the data's", f"head {ratio[0]:.2f}, hands {ratio[1]:.2f}", "<= 1.2")
+        of_data = data.get(name)
+        _body_rows(report, name, what, of_data)
+    if "speaking" in data:
+        theirs = data["speaking"]["jerk"]
+        ratios = (f"{part} {speaking['jerk'][part] / theirs[part]:.2f}" for part in ("head", "hands") if part in theirs)
+        report.add("jerk over the data's", ", ".join(ratios), "<= 1.2")
+    report.add(
+        "nods a minute while listening (idle)",
+        f"{silent['listening']['nods_per_minute']:.0f} ({silent['idle']['nods_per_minute']:.0f})",
+        "more than idle",
+    )
     for name in ("head speed with loudness", "hand beats with accents"):
         found = coupled[name]
         report.add(name, f"{found['value']:.2f}; by chance {found['chance_95']:.2f} (95th percentile)", "above chance")
@@ -234,24 +238,33 @@ def _body(report: Report, make: MakeSource, clips: list[Clip], material: Materia
     report.add("idle: mean opening; hands shown", f"{still['opening']:.3f}; {still['hands_shown']:.0%}", "still")
 
 
-def _data_jerk(data: Path) -> dict[str, float]:
-    """Jerk of held-out scenes while they speak, as ``Motion``."""
-    from avatar.motion.generator.condition import AT, DEMAND
-    from avatar.motion.generator.state import HandBasis, to_motion_values
+def _body_rows(report: Report, name: str, what: dict[str, Any], of_data: dict[str, Any] | None) -> None:
+    """One activity's, each beside the held-out data's."""
 
-    if not (data / "hands.npz").is_file():
-        return {}
-    hands = HandBasis.load(data / "hands.npz")
-    squares: dict[str, list[float]] = {"head": [], "hands": []}
-    for state, condition in motion_sampling.scenes_of(data / "scenes" / "test", most_frames=20_000):
-        if condition[:, AT["is_speaking"]].mean() < 0.9:
-            continue
-        sealed, touching = condition[:, AT["sealed"]] > 0.5, condition[:, AT["touching"]] > 0.5
-        found = jerk(Motion(to_motion_values(state, condition[:, DEMAND], sealed, touching, hands)))
-        for name, value in found.items():
-            if np.isfinite(value):
-                squares[name].append(value**2)
-    return {name: float(np.sqrt(np.mean(values))) for name, values in squares.items() if values}
+    def add(measure: str, told: Callable[[dict[str, Any]], str], goal: str = "") -> None:
+        beside = f"; data {told(of_data)}" if of_data else ""
+        report.add(f"{name}: {measure}", told(what) + beside, goal)
+
+    add("blinks a minute", lambda x: f"{x['blinks']['per_minute']:.1f}", "15 to 30")
+    add("median gaze bout", lambda x: f"{x['moving']['gaze_bout_s']:.1f} s")
+    add(
+        "head, SD of pitch, yaw, roll", lambda x: ", ".join(f"{v:.1f}" for v in x["moving"]["head_sd_deg"]) + " degrees"
+    )
+    add("head speed, p50, p95", lambda x: ", ".join(f"{v:.1f}" for v in x["moving"]["head_speed_deg_s"]) + " degrees/s")
+    if name == "speaking":
+        add("hand speed, p50, p95", lambda x: ", ".join(f"{v:.2f}" for v in x["moving"]["hand_speed"]) + " canvas/s")
+    for moved in ("jumps", "changes of speed", "jumps of the lips"):
+        beyond = what[f"{moved} at seams"]["worst_share"]
+        report.add(f"{name}: {moved} at a hop's edge beyond the 99th percentile", f"{beyond:.1%}", "about 1 %")
+
+
+def _cost(report: Report, weights: Path | None, tell: Tell) -> None:
+    tell("cost")
+    costs = {cost.source: cost for cost in motion_cost.cost_report(weights or SHIPPED_DIR)}
+    report.data["cost"] = [asdict(cost) for cost in costs.values()]
+    model = costs["shipped"]
+    report.add("one thread, speaking from sound", f"{model.heard_percent:.1f} % of a core", "<= 10 %; goal 5 %")
+    report.add("first motion, from the sound that it needs", f"{model.first_ms:.0f} ms", "<= 60 ms")
 
 
 def _pixels(report: Report, make: MakeSource, clips: list[Clip], tell: Tell) -> None:
@@ -294,6 +307,12 @@ def _sampling(report: Report, runs: Path, data: Path, tell: Tell) -> None:
         f"Frechet distances to {about['windows']:.0f} held-out windows of two seconds and their velocity, "
         f"{about['components']:.0f} principal components of training windows ({about['explained']:.0%} of their variance)."
     )
+
+
+def _shown_causes(why: dict[str, dict[str, int]]) -> str:
+    missed = ", ".join(f"{name} {why['missed'].get(name, 0)} of {count}" for name, count in why["wanted"].items())
+    made_up = ", ".join(f"{name} {count}" for name, count in list(why["made up"].items())[:6])
+    return f"missed: {missed}; made up on {made_up or 'nothing'}"
 
 
 def _figure(interval: Any) -> str:

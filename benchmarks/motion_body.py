@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,22 @@ from avatar.motion.evaluation.behaviour import (
     head_speed,
     jerk,
     moving,
+    nods,
     seams,
 )
 from avatar.motion.evaluation.drive import MakeSource, speak
 from avatar.motion.evaluation.lips import mouth_of
+from avatar.motion.generator.condition import AT, DEMAND
+from avatar.motion.generator.state import HandBasis, to_motion_values
 from avatar.motion.motion import Motion
 from avatar.motion.source import Mode
 from avatar.motion.speech.loudness import VoiceLevel, envelope_db
 from avatar.motion.speech.prosody import listen
 from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SpeechChunk
+from benchmarks import motion_sampling
 
 SILENCE_S = 120.0
+MOST_DATA_FRAMES = 60_000
 
 
 def speaking(make: MakeSource, utterances: list[SpeechChunk], *, pause_frames: int = 0) -> tuple[Motion, np.ndarray]:
@@ -69,9 +75,11 @@ def describe(motion: Motion, *, hop_frames: int) -> dict[str, Any]:
         "minutes": len(motion) / FRAME_RATE_HZ / 60,
         "blinks": asdict(blinking(motion)),
         "moving": asdict(moving(motion)),
+        "nods_per_minute": nods(motion),
         "jerk": jerk(motion),
         "jumps at seams": asdict(seams(comparable, hop_frames)),
         "changes of speed at seams": asdict(seams(comparable, hop_frames, order=2)),
+        "jumps of the lips at seams": asdict(seams(_lips(motion), hop_frames)),
     }
 
 
@@ -110,6 +118,47 @@ def wandering(make: MakeSource, minutes: float) -> dict[str, Any]:
         parts.append(source.take(30 * FRAME_RATE_HZ, speaking=False).values)
     motion = Motion(np.concatenate(parts))
     return {"minutes": minutes, **asdict(drift(motion)), "head_sd_deg": [float(motion[name].std()) for name in HEAD]}
+
+
+def of_the_data(data: Path) -> dict[str, dict[str, Any]]:
+    """The same of held-out scenes, by what the avatar does in them; scenes are set end to end.
+
+    Returns:
+        "speaking", "listening", "idle", as far as there are scenes of it; empty without data.
+    """
+    if not (data / "hands.npz").is_file():
+        return {}
+    hands = HandBasis.load(data / "hands.npz")
+    values: dict[str, list[np.ndarray]] = {"speaking": [], "listening": [], "idle": []}
+    squares: dict[str, dict[str, list[float]]] = {name: {"head": [], "hands": []} for name in values}
+    for state, condition in motion_sampling.scenes_of(data / "scenes" / "test", most_frames=MOST_DATA_FRAMES):
+        what = next((name for name in values if condition[:, AT[f"is_{name}"]].mean() >= 0.9), None)
+        if what is None:
+            continue
+        sealed, touching = condition[:, AT["sealed"]] > 0.5, condition[:, AT["touching"]] > 0.5
+        scene = to_motion_values(state, condition[:, DEMAND], sealed, touching, hands)
+        values[what].append(scene)
+        for name, value in jerk(Motion(scene)).items():
+            if np.isfinite(value):
+                squares[what][name].append(value**2)
+    out = {}
+    for name, scenes in values.items():
+        if scenes:
+            whole = Motion(np.concatenate(scenes))
+            out[name] = {
+                "minutes": len(whole) / FRAME_RATE_HZ / 60,
+                "blinks": asdict(blinking(whole)),
+                "moving": asdict(moving(whole)),
+                "nods_per_minute": nods(whole),
+                "jerk": {part: float(np.sqrt(np.mean(each))) for part, each in squares[name].items() if each},
+            }
+    return out
+
+
+def _lips(motion: Motion) -> np.ndarray:
+    mouth = mouth_of(motion.values)
+    stacked = np.stack((mouth.opening, mouth.width), 1)
+    return np.asarray(stacked / np.maximum(stacked.std(0), 1e-6), np.float32)
 
 
 def _comparable(motion: Motion) -> np.ndarray:

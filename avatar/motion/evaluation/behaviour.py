@@ -58,6 +58,24 @@ def blinking(motion: Motion) -> Blinking:
     )
 
 
+NOD_DEG = 1.0
+"""Below the head's way over a second: swaying takes longer, and what is less is not seen."""
+_NOD_WAY_FRAMES = FRAME_RATE_HZ
+"""Odd, so that it has a middle."""
+_ONE_NOD_FRAMES = FRAME_RATE_HZ
+"""Dips nearer than a second are one nod: heads nod twice or thrice."""
+
+
+def nods(motion: Motion) -> float:
+    """A minute: the chin goes down quickly and comes back, once or a few times."""
+    pitch = motion["headPitch"]
+    padded = np.pad(pitch, _NOD_WAY_FRAMES // 2, mode="edge")
+    way = np.convolve(padded, np.ones(_NOD_WAY_FRAMES) / _NOD_WAY_FRAMES, "valid")
+    dips = np.array([start for start, _ in runs(pitch - way < -NOD_DEG)], int)
+    first = np.diff(dips, prepend=-_ONE_NOD_FRAMES) >= _ONE_NOD_FRAMES
+    return float(first.sum()) / (len(motion) / FRAME_RATE_HZ / 60)
+
+
 @dataclass(frozen=True, slots=True)
 class Moving:
     """Attributes:

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar.motion.evaluation.lips import Mouth, mouth_of
+from avatar.motion.generator.ahead import SpeechAhead
 from avatar.motion.generator.encoder import SoundEncoder
-from avatar.motion.generator.features import LOOK_AHEAD_FRAMES, FeatureStream
-from avatar.motion.generator.mean import CausalMean
+from avatar.motion.generator.hindsight import Hindsight
 from avatar.motion.motion import Motion
 from avatar.motion.source import MotionSource
 from avatar.motion.speech import coarticulation
+from avatar.motion.speech.easing import EasedMouth
 from avatar.motion.speech.mouth import to_channels
-from avatar.speech import BEAT_SAMPLES, SPEECH_RATE_HZ, SpeechChunk
+from avatar.speech import SPEECH_RATE_HZ, SpeechChunk
 
 HOP_MS = 200
 
@@ -50,16 +51,31 @@ def lips_of(make: MakeSource, speech: SpeechChunk, *, seed: int = 0) -> Mouth:
     return mouth_of(speak(make(seed), speech).values)
 
 
-def encoder_lips(encoder: SoundEncoder, speech: SpeechChunk) -> Mouth:
+def encoder_lips(encoder: SoundEncoder, hindsight: Hindsight, speech: SpeechChunk) -> Mouth:
     """The mouth that the sound encoder alone demands, contacts enforced: what the generator is told, hop by hop."""
-    frames = -(-len(speech.pcm48k) // BEAT_SAMPLES)
-    pcm = np.zeros((frames + LOOK_AHEAD_FRAMES) * BEAT_SAMPLES, np.float32)
-    pcm[: len(speech.pcm48k)] = speech.pcm48k / 32768.0
     encoder.restart()
-    features, mean = FeatureStream(SPEECH_RATE_HZ, pitch=False), CausalMean()
-    hop = 5 * BEAT_SAMPLES
-    heard = [encoder.push(mean.push(features.push(pcm[start : start + hop]).mel)) for start in range(0, len(pcm), hop)]
-    mouth = np.concatenate([each.mouth for each in heard])
-    sealed, touching = (np.concatenate([getattr(each, name) for each in heard]) for name in ("sealed", "touching"))
-    coarticulation.enforce(mouth, sealed, touching)
+    ahead, eased = SpeechAhead(encoder, hindsight), EasedMouth()
+    mouths: list[NDArray[np.float32]] = []
+    contacts: list[tuple[bool, bool]] = []
+
+    def take() -> None:
+        nonlocal eased
+        if not ahead.ready():
+            return
+        told = ahead.look(ahead.ready())
+        eased = eased.replanned(told.revised)
+        for planned in told.mouths:
+            eased = eased.next(planned.mouth)
+            mouths.append(eased.mouth)
+            contacts.append((planned.sealed, planned.touching))
+            ahead.advance()
+
+    hop = SPEECH_RATE_HZ * HOP_MS // 1000
+    for start in range(0, len(speech.pcm48k), hop):
+        ahead.push(SpeechChunk(speech.pcm48k[start : start + hop], speech.language, None))
+        take()
+    ahead.finish()
+    take()
+    mouth, enforced = np.array(mouths, np.float32), np.array(contacts, bool)
+    coarticulation.enforce(mouth, enforced[:, 0], enforced[:, 1])
     return mouth_of(to_channels(mouth))

@@ -12,6 +12,7 @@ from avatar.motion.generator.condition import HEARD, TIMED, Cues, Sound
 from avatar.motion.generator.ear import Ear
 from avatar.motion.generator.encoder import SoundEncoder
 from avatar.motion.generator.features import HOP_RATE_HZ, HOPS_PER_FRAME, LOOK_AHEAD_FRAMES
+from avatar.motion.generator.hindsight import Hindsight
 from avatar.motion.speech.easing import REST
 from avatar.motion.speech.mouth import COUNT
 from avatar.motion.speech.plan import PlannedMouth, SpeechPlan
@@ -34,6 +35,7 @@ class Ahead:
         timed: whether each comes from phoneme times.
         phones: probabilities of phone classes, float32 [frames, classes].
         sound, prosody: of the same frames.
+        revised: by how much the frame before them was told otherwise than it is read now, float32 [COUNT].
     """
 
     mouths: list[PlannedMouth]
@@ -41,6 +43,7 @@ class Ahead:
     phones: NDArray[np.float32]
     sound: Sound
     prosody: Cues
+    revised: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.mouths)
@@ -50,12 +53,12 @@ class SpeechAhead:
     """Speech in playing order; memory is bounded by what is pushed and not yet taken.
 
     Args:
-        encoder: reads mouths where no phoneme times are given.
+        encoder, hindsight: read mouths where no phoneme times are given.
     """
 
-    def __init__(self, encoder: SoundEncoder) -> None:
+    def __init__(self, encoder: SoundEncoder, hindsight: Hindsight) -> None:
         self._plan = SpeechPlan()
-        self._ear = Ear(encoder)
+        self._ear = Ear(encoder, hindsight)
         self._classes = np.zeros(0, np.uint8)  # a phone class every 10 ms, from the next frame on
 
     def push(self, chunk: SpeechChunk) -> NDArray[np.float32]:
@@ -128,7 +131,8 @@ class SpeechAhead:
         end_ms = plan.end_ms if plan.complete else None
         notice = TIMED if timed and timed[0] else HEARD
         prosody = condition.cues(plan.now_ms, frames, plan.accents, plan.pauses, end_ms, notice)
-        return Ahead(mouths, timed, told, self._ear.sound(frames), prosody)
+        revised = np.zeros(COUNT, np.float32) if not timed or timed[0] else self._ear.revised()
+        return Ahead(mouths, timed, told, self._ear.sound(frames), prosody, revised)
 
     def _planned_phones(self, frames: int) -> NDArray[np.float32]:
         classes = self._classes[: frames * HOPS_PER_FRAME]

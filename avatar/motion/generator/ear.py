@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from avatar.motion.generator.condition import Sound, SoundLevels
 from avatar.motion.generator.encoder import HeardMouth, SoundEncoder
 from avatar.motion.generator.features import HOPS_PER_FRAME, LOOK_AHEAD_FRAMES, FeatureStream
+from avatar.motion.generator.hindsight import PAST_FRAMES, Hindsight
 from avatar.motion.generator.mean import CausalMean
+from avatar.motion.speech.mouth import COUNT
 from avatar.motion.speech.plan import PlannedMouth
 from avatar.speech import BEAT_SAMPLES, SPEECH_RATE_HZ
 
@@ -39,13 +41,15 @@ class Ear:
 
     Args:
         encoder: reads mouths; used only for frames that ``mouth`` is asked for.
+        hindsight: reads them again with those that follow.
     """
 
-    def __init__(self, encoder: SoundEncoder) -> None:
+    def __init__(self, encoder: SoundEncoder, hindsight: Hindsight) -> None:
         self._features = FeatureStream(SPEECH_RATE_HZ)
         self._mean = CausalMean()
         self._levels = SoundLevels()
         self._encoder = encoder
+        self._hindsight = hindsight
         self.restart()
 
     def restart(self) -> None:
@@ -57,8 +61,9 @@ class Ear:
         self._padded = 0  # of those frames, how many hold silence that was made up
         self._cut = np.zeros(0, np.int16)  # what there was of the first of these
         self._at = 0  # number of the next frame
-        self._mouths: deque[ReadMouth] = deque()
+        self._mouths: deque[ReadMouth] = deque()  # as they were read
         self._first_mouth = self._fed = 0  # number of the first of these; of the next frame for the encoder
+        self._told: dict[int, NDArray[np.float32]] = {}  # by their numbers: mouths as they were given out
 
     @property
     def size(self) -> int:
@@ -135,7 +140,7 @@ class Ear:
         )
 
     def mouth(self, ahead: int) -> ReadMouth:
-        """The mouth of a frame; it and ``LOOK_AHEAD_FRAMES`` after it must have been heard."""
+        """The mouth of a frame, as far as it is known by now; it and ``LOOK_AHEAD_FRAMES`` after it must have been heard."""
         number = self._at + ahead
         read_until = self._first_mouth + len(self._mouths)
         if not self._first_mouth <= number < read_until:
@@ -146,11 +151,25 @@ class Ear:
             mel = np.concatenate([self._frames[i].mel for i in range(self._fed - self._at, len(self._frames))])
             self._fed = self._at + len(self._frames)
             self._mouths += _one_by_one(self._encoder.push(mel))
-        return self._mouths[number - self._first_mouth]
+        read = self._mouths[number - self._first_mouth]
+        self._told[number] = mouth = self._again(number)
+        return ReadMouth(PlannedMouth(mouth, read.planned.sealed, read.planned.touching), read.phones)
+
+    def revised(self) -> NDArray[np.float32]:
+        """By how much the frame before the next was given out otherwise than it would be now, float32 [COUNT]."""
+        before = self._at - 1
+        if before not in self._told or not self._first_mouth <= before < self._first_mouth + len(self._mouths):
+            return np.zeros(COUNT, np.float32)
+        return self._told[before] - self._again(before)
+
+    def _again(self, number: int) -> NDArray[np.float32]:
+        readings = [read.planned.mouth for read in self._mouths]
+        return self._hindsight.read(readings, number - self._first_mouth)
 
     def _forget_mouths(self) -> None:
         self._encoder.restart()
         self._mouths.clear()
+        self._told.clear()
         self._first_mouth = self._fed = -1 - LOOK_AHEAD_FRAMES
 
     def advance(self) -> None:
@@ -158,7 +177,8 @@ class Ear:
         self._frames.popleft()
         self._padded = min(self._padded, len(self._frames))
         self._at += 1
-        while self._mouths and self._first_mouth < self._at:
+        self._told.pop(self._at - 2, None)
+        while self._mouths and self._first_mouth < self._at - 1 - PAST_FRAMES:
             self._mouths.popleft()
             self._first_mouth += 1
 

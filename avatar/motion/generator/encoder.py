@@ -34,7 +34,7 @@ class HeardMouth:
     """What some frames of sound ask of the mouth.
 
     Attributes:
-        mouth: parameters before contacts are enforced, 0..1, float32 [frames, COUNT].
+        mouth: parameters before contacts are enforced, about 0..1, float32 [frames, COUNT]; see ``hindsight``.
         sealed, touching: contacts, bool [frames].
         phones: probabilities of the phone classes, float32 [frames, classes].
     """
@@ -88,8 +88,7 @@ class SoundEncoder:
         contacts = (1.0 / (1.0 + np.exp(-given["contacts"][0, first:]))).astype(np.float32)
         sealed, self._sealed = decide(contacts[:, 0], self._thresholds.sealed, self._sealed)
         touching, self._touching = decide(contacts[:, 1], self._thresholds.touching, self._touching)
-        mouth = np.clip(given["mouth"][0, first:], 0.0, 1.0)
-        return HeardMouth(mouth, sealed, touching & ~sealed, _softmax(given["phones"][0, first:]))
+        return HeardMouth(given["mouth"][0, first:], sealed, touching & ~sealed, _softmax(given["phones"][0, first:]))
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

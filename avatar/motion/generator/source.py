@@ -69,7 +69,7 @@ class LearnedMotionSource:
     def __init__(self, model: MotionModel, seed: int = 0) -> None:
         self._model = model
         self._seed = abs(seed)
-        self._speech = SpeechAhead(model.encoder())
+        self._speech = SpeechAhead(model.encoder(), model.hindsight)
         self._overlay = GestureOverlay()
         self._mode = Mode.IDLE
         self._manner = Manner()
@@ -165,7 +165,7 @@ class LearnedMotionSource:
     def _draw_speech(self) -> None:
         frames = min(self.ready(), SPEAKING_HOP if self._speaking else FIRST_HOP)
         ahead = self._speech.look(frames + AHEAD_FRAMES)
-        steps, mouth = [], self._last.mouth
+        steps, mouth = [], self._last.mouth.replanned(ahead.revised)
         for planned, timed in zip(ahead.mouths, ahead.timed, strict=True):
             mouth = mouth.next(planned.mouth, timed=timed)
             steps.append(_Step(mouth, planned.sealed, planned.touching, Activity.SPEAKING))

@@ -27,6 +27,7 @@ from avatar.motion.generator.condition import CONDITION, C
 from avatar.motion.generator.contacts import Threshold
 from avatar.motion.generator.encoder import ContactThresholds, SoundEncoder
 from avatar.motion.generator.features import BANDS, HOPS_PER_FRAME
+from avatar.motion.generator.hindsight import Hindsight
 from avatar.motion.generator.network import Network, OnnxNetwork
 from avatar.motion.generator.sampler import FEWEST_FRAMES, PLAYED_FRAMES, PREFIX_FRAMES, Sampler
 from avatar.motion.generator.state import STATE, D, HandBasis, Normalisation
@@ -45,12 +46,14 @@ class MotionModel:
     Attributes:
         encoder_network, sampler, hands: the trained parts.
         thresholds: where contacts begin and end.
+        hindsight: reads mouths again with those that follow.
     """
 
     encoder_network: Network
     sampler: Sampler
     hands: HandBasis
     thresholds: ContactThresholds
+    hindsight: Hindsight
 
     def encoder(self) -> SoundEncoder:
         """One for each stream of sound."""
@@ -118,6 +121,8 @@ def load(folder: Path = SHIPPED_DIR) -> MotionModel:
     try:
         hands = HandBasis.load(folder / "hands.npz")
         normalisation = Normalisation.load(folder / "normalisation.npz")
+        found = (folder / "hindsight.npz").is_file()
+        hindsight = Hindsight.load(folder / "hindsight.npz") if found else Hindsight.none()
         thresholds = ContactThresholds(*(Threshold(**card["contacts"][name]) for name in ("sealed", "touching")))
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise MotionWeightsError(f"The weights in {folder} cannot be read ({error!r}). {_CURE}") from error
@@ -128,6 +133,7 @@ def load(folder: Path = SHIPPED_DIR) -> MotionModel:
         Sampler(OnnxNetwork(folder / "student.onnx", sampler.INPUTS, sampler.OUTPUTS), normalisation),
         hands,
         thresholds,
+        hindsight,
     )
     model.warm_up()
     return model

@@ -19,7 +19,7 @@ from avatar.motion.generator.features import HOPS_PER_FRAME, LOOK_AHEAD_FRAMES, 
 from avatar.motion.generator.mean import CausalMean
 from avatar.motion.speech.coarticulation import enforce
 from avatar.motion.speech.mouth import COUNT, PRESS, measures, to_channels
-from avatar.motion.training.encoder_network import EncoderNetwork
+from avatar.motion.training.encoder_network import EncoderNetwork, weigh_contacts
 from avatar.motion.training.speech_windows import Rendition
 from avatar.motion.training.synthesis.corpus import NOISE
 from avatar.motion.training.visible import MEASURES
@@ -38,7 +38,7 @@ HYSTERESIS = 0.6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """A network's answer to one rendition: float32 [frames, 11], probabilities [frames, 2], and the phones' [frames, 32]."""
+    """A network's answer to one rendition: float32 [frames, 11], probabilities [frames, 2] (``weigh_contacts``), and the phones' [frames, 32]."""
 
     of: Rendition
     mouth: NDArray[np.float32]
@@ -60,13 +60,14 @@ def listen(network: EncoderNetwork, renditions: list[Rendition]) -> list[Heard]:
             row[: len(rendition.mel)] = rendition.mel
             row[:] = CausalMean().push(row)
         output, _ = network(torch.from_numpy(mel), network.initial_state(len(batch)))
+        contacts = weigh_contacts(output.contacts.float(), output.phones.float()).sigmoid()
         for i, rendition in enumerate(batch):
             at = slice(LOOK_AHEAD_FRAMES, LOOK_AHEAD_FRAMES + rendition.frames)
             out.append(
                 Heard(
                     rendition,
                     output.mouth[i, at].float().numpy(),
-                    output.contacts[i, at].float().sigmoid().numpy(),
+                    contacts[i, at].numpy(),
                     output.phones[i, at].float().softmax(dim=1).numpy(),
                 )
             )

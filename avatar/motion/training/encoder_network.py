@@ -17,10 +17,15 @@ from torch.nn import functional
 
 from avatar.motion.generator.features import BANDS, HOPS_PER_FRAME
 from avatar.motion.generator.phones import COUNT as PHONES
+from avatar.motion.generator.phones import INDEX
 from avatar.motion.speech.mouth import COUNT as MOUTH
 
 CONTACTS = 2
 """sealed, touching"""
+
+_LIP_STOPS = [INDEX[name] for name in ("p", "b", "m")]
+_PHONE_SHARE = 0.7
+"""Between .5 and .85 closures of voices never heard are told alike, and better than by either head alone."""
 
 _LOWEST, _HIGHEST = -9.0, 6.0
 """Normalised bands beyond this (80 dB under a voice's mean: digital silence) say nothing more."""
@@ -154,6 +159,25 @@ class EncoderNetwork(nn.Module):
         x = self.out_norm(x)
         outputs = EncoderOutput(*(head(x).transpose(1, 2) for head in (self.mouth, self.contacts, self.phones)))
         return outputs, torch.cat(kept, dim=1)
+
+
+def weigh_contacts(contacts: Tensor, phones: Tensor) -> Tensor:
+    """Contacts' logits, with what the phone head says of p, b and m weighed into the first.
+
+    The contact head takes many a gap of k, t or d for a closure; the phone head, which was asked who made it, less often. Together, as
+    a geometric mean, a tenth of the false closures of voices never heard go at the same recall.
+
+    Args:
+        contacts: logits of sealed and touching, [..., 2].
+        phones: logits of the phone classes, [..., PHONES].
+
+    Returns:
+        Logits, [..., 2].
+    """
+    sure = functional.logsigmoid(contacts[..., :1])
+    named = phones[..., _LIP_STOPS].logsumexp(dim=-1, keepdim=True) - phones.logsumexp(dim=-1, keepdim=True)
+    both = ((1.0 - _PHONE_SHARE) * sure + _PHONE_SHARE * named).clamp(max=-1e-4)
+    return torch.cat([both - torch.log(1.0 - both.exp()), contacts[..., 1:]], dim=-1)
 
 
 def _head(inputs: int, hidden: int, outputs: int) -> nn.Module:

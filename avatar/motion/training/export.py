@@ -1,7 +1,7 @@
 """Trained networks to ONNX: the sound encoder with its state, and a sampler with all its steps in one graph.
 
-What serving needs is folded in: the encoder's amplitude gain, the modulation of every diffusion time, the factors of every jump. The graphs
-keep to what ``generator.encoder`` and ``generator.sampler`` say they take and give.
+What serving needs is folded in: how contacts and phones are weighed, the modulation of every diffusion time, the factors of every jump. The
+graphs keep to what ``generator.encoder`` and ``generator.sampler`` say they take and give.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from avatar.distillation.scheduler import DATA, MultistepConsistencyScheduler
@@ -25,7 +24,8 @@ from avatar.motion.generator.contacts import Threshold
 from avatar.motion.generator.features import BANDS, HOPS_PER_FRAME
 from avatar.motion.generator.sampler import PLAYED_FRAMES, PREFIX_FRAMES
 from avatar.motion.generator.state import STATE, D
-from avatar.motion.training.encoder_network import EncoderNetwork
+from avatar.motion.generator.weights import FILES
+from avatar.motion.training.encoder_network import EncoderNetwork, weigh_contacts
 from avatar.motion.training.sampling import TEMPERATURE
 from avatar.motion.training.transformer import MotionTransformer, summarise
 
@@ -34,16 +34,15 @@ _EXAMPLE_FRAMES = 7
 
 
 class EncoderGraph(nn.Module):
-    """``EncoderNetwork`` as served: the mouth with its amplitude restored; logits of contacts and phones."""
+    """``EncoderNetwork`` as served: the mouth; logits of contacts, weighed, and of phones."""
 
-    def __init__(self, network: EncoderNetwork, gain: NDArray[np.float32]) -> None:
+    def __init__(self, network: EncoderNetwork) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("gain", torch.from_numpy(gain))
 
     def forward(self, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         output, following = self.network(mel, state)
-        return output.mouth * self.gain, output.contacts, output.phones, following
+        return output.mouth, weigh_contacts(output.contacts, output.phones), output.phones, following
 
 
 class SamplerGraph(nn.Module):
@@ -71,12 +70,12 @@ class SamplerGraph(nn.Module):
         return self.network.innovations.to_state(x, recent)
 
 
-def export_encoder(network: EncoderNetwork, gain: NDArray[np.float32], path: Path) -> None:
+def export_encoder(network: EncoderNetwork, path: Path) -> None:
     """Write the encoder's graph; ``hops`` is dynamic, in multiples of four."""
     mel, state = torch.zeros(1, 8 * HOPS_PER_FRAME, BANDS), network.initial_state()
     frames = torch.export.Dim("frames", min=2, max=4096)
     _export(
-        EncoderGraph(network, gain),
+        EncoderGraph(network),
         (mel, state),
         path,
         ["mel", "state"],
@@ -156,7 +155,7 @@ def quantise(path: Path, out: Path) -> None:
 
 def write_card(folder: Path, thresholds: tuple[Threshold, Threshold], about: dict[str, Any]) -> None:
     """Describe and seal the folder as ``generator.weights`` reads it."""
-    names = ("encoder.onnx", "student.onnx", "hands.npz", "normalisation.npz")
+    names = (*FILES, "hindsight.npz")
     sealed, touching = thresholds
     card = {
         "format": 1,

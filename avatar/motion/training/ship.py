@@ -10,13 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from avatar.motion.generator.contacts import Threshold
+from avatar.motion.generator.hindsight import Hindsight
 from avatar.motion.generator.weights import SHIPPED_DIR
+from avatar.motion.speech.mouth import COUNT
 from avatar.motion.training.diffusion_training import trained_transformer
-from avatar.motion.training.encoder_measures import Heard, fit_gain, fit_thresholds, listen, score
+from avatar.motion.training.encoder_measures import fit_thresholds, listen, score
+from avatar.motion.training.encoder_network import EncoderNetwork
 from avatar.motion.training.encoder_training import measured, trained_encoder
 from avatar.motion.training.export import export_encoder, export_sampler, quantise, write_card
+from avatar.motion.training.hindsight import fit_hindsight, in_conversation
 from avatar.motion.training.learning import Tell, TrainingError, checkpoint_of
-from avatar.motion.training.speech_windows import SpeechLibrary
+from avatar.motion.training.speech_windows import Rendition, SpeechLibrary, read_shard
+
+_FITTED_ON = 4
+"""Training shards, spread over all: 250,000 frames for 740 numbers a parameter; twice as many change nothing."""
 
 TEACHER_STEPS = 40
 STUDENT_STEPS = 4
@@ -43,11 +51,44 @@ class Runs:
         return self.folder / f"encoder-without-{engine}"
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is chosen once an encoder is trained.
+
+    Attributes:
+        hindsight: fitted on training voices, its amplitude on held-out ones.
+        thresholds: of sealed and touching, chosen on held-out voices, heard as in a conversation.
+        held_out_voices: see ``encoder_measures.score``.
+    """
+
+    hindsight: Hindsight
+    thresholds: tuple[Threshold, Threshold]
+    held_out_voices: dict[str, dict[str, float]]
+
+
+def fit_reading(
+    network: EncoderNetwork, data: Path, held_out: list[Rendition], leave_out: frozenset[str] = frozenset()
+) -> Reading:
+    """Args:
+    data: whose ``speech/train`` is read in part.
+    held_out: renditions of ``speech/valid``.
+    leave_out: engines that the encoder was trained without.
+    """
+    shards = sorted((data / "speech" / "train").glob("*.npz"))
+    training = [r for path in shards[:: -(-len(shards) // _FITTED_ON)] for r in read_shard(path)]
+    heard = listen(network, measured(held_out))
+    hindsight = fit_hindsight(listen(network, [r for r in training if r.engine not in leave_out]), heard)
+    shown = list(in_conversation(heard, hindsight))
+    as_it_is = np.ones(COUNT, np.float32)
+    thresholds = fit_thresholds(shown, as_it_is)
+    return Reading(hindsight, thresholds, score(shown, as_it_is, thresholds))
+
+
 def export_weights(data: Path, runs: Runs, out: Path, tell: Tell, *, int8: bool = True) -> None:
     """Export the encoder and the four-step student, choose the contacts' thresholds on held-out voices, write the card.
 
     Args:
-        data: the shards; ``speech/valid`` chooses gain and thresholds.
+        data: the shards; ``speech/train`` fits the hindsight, ``speech/valid`` chooses amplitude and thresholds.
         runs: with an encoder, and a student (or, while it is not distilled, its teacher).
         out: folder of weights, ``SHIPPED_DIR`` to ship them.
         int8: the sampler's weights in 8 bits.
@@ -61,10 +102,9 @@ def export_weights(data: Path, runs: Runs, out: Path, tell: Tell, *, int8: bool 
     valid.refresh()
     if not valid.renditions:
         raise TrainingError(f"no speech shards in {valid.folder}: gain and thresholds are chosen on them")
-    heard: list[Heard] = listen(network, measured(valid.renditions))
-    gain = fit_gain(heard)
-    thresholds = fit_thresholds(heard, gain)
-    export_encoder(network, gain, out / "encoder.onnx")
+    reading = fit_reading(network, data, valid.renditions)
+    export_encoder(network, out / "encoder.onnx")
+    reading.hindsight.save(out / "hindsight.npz")
     tell(f"encoder.onnx: {_megabytes(out / 'encoder.onnx')}")
     student = runs.student(STUDENT_STEPS)
     source = student if checkpoint_of(student) else runs.teacher
@@ -75,8 +115,7 @@ def export_weights(data: Path, runs: Runs, out: Path, tell: Tell, *, int8: bool 
     about = {
         "encoder": {
             "run": _progress(runs.encoder),
-            "gain": [round(float(g), 4) for g in gain],
-            "held_out_voices": _rounded(score(heard, gain, thresholds)),
+            "held_out_voices": _rounded(reading.held_out_voices),
         },
         "student": {
             "run": _progress(source),
@@ -85,7 +124,7 @@ def export_weights(data: Path, runs: Runs, out: Path, tell: Tell, *, int8: bool 
         },
         "data": _manifest(data),
     }
-    write_card(out, thresholds, about)
+    write_card(out, reading.thresholds, about)
 
 
 def export_comparison(runs: Runs, out: Path, tell: Tell) -> None:

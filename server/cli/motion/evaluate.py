@@ -10,7 +10,7 @@ import typer
 
 from server.cli.failure import ExitCode, fail
 
-PARTS = ("lips", "voices", "body", "pixels", "sampling")
+PARTS = ("lips", "voices", "body", "pixels", "sampling", "cost")
 
 
 def evaluate(

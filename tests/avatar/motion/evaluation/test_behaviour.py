@@ -14,6 +14,7 @@ from avatar.motion.evaluation.behaviour import (
     head_speed,
     jerk,
     moving,
+    nods,
     seams,
 )
 from avatar.motion.motion import Motion
@@ -137,3 +138,14 @@ def test_drift_is_found() -> None:
 
 def test_head_speed_is_in_degrees_a_second() -> None:
     np.testing.assert_allclose(head_speed(motion_with(10, headRoll=np.arange(10) * 2.0)), 50.0)
+
+
+def test_nods_are_quick_and_swaying_is_none() -> None:
+    seconds = np.arange(60 * 25) / 25
+    motion = Motion.zeros(len(seconds))
+    motion["headPitch"][:] = 3.0 * np.sin(2 * np.pi * seconds / 8)
+    assert nods(motion) == 0
+    for at in range(5, 60, 10):  # six, each twice
+        since = seconds - at
+        motion["headPitch"][:] -= np.where((since >= 0) & (since < 1.0), 3.0 * np.sin(2 * np.pi * since) ** 2, 0)
+    assert nods(motion) == pytest.approx(6)

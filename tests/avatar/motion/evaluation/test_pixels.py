@@ -8,6 +8,7 @@ from avatar.motion.evaluation.lips import correlation, mouth_of
 from avatar.motion.evaluation.pixels import rendered_mouth
 from avatar.motion.generator.contacts import Threshold
 from avatar.motion.generator.encoder import ContactThresholds, SoundEncoder
+from avatar.motion.generator.hindsight import Hindsight
 from avatar.motion.motion import Motion
 from avatar.motion.rules import RuleMotionSource
 from avatar.persona import Persona
@@ -45,7 +46,7 @@ def encoder() -> SoundEncoder:
 def test_the_encoders_own_mouth_has_every_frame_in_its_place() -> None:
     pcm = np.zeros(48_000, np.int16)
     pcm[24_000:28_800] = (9000 * np.sin(np.arange(4800) / 5)).astype(np.int16)
-    mouth = encoder_lips(encoder(), SpeechChunk(pcm[:47_000], "en", None))
+    mouth = encoder_lips(encoder(), Hindsight.none(), SpeechChunk(pcm[:47_000], "en", None))
     assert len(mouth) == 25
     loud = mouth.opening > (mouth.opening.min() + mouth.opening.max()) / 2
     assert np.flatnonzero(loud).min() in (12, 13) and np.flatnonzero(loud).max() in (14, 15)
@@ -54,5 +55,5 @@ def test_the_encoders_own_mouth_has_every_frame_in_its_place() -> None:
 def test_an_encoder_can_be_used_again() -> None:
     used = encoder()
     speech = syllables(5)
-    first = encoder_lips(used, speech)
-    np.testing.assert_array_equal(encoder_lips(used, speech).opening, first.opening)
+    first = encoder_lips(used, Hindsight.none(), speech)
+    np.testing.assert_array_equal(encoder_lips(used, Hindsight.none(), speech).opening, first.opening)

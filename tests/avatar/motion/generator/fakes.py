@@ -10,6 +10,7 @@ from avatar.motion.generator.condition import AT, C
 from avatar.motion.generator.contacts import Threshold
 from avatar.motion.generator.encoder import ContactThresholds
 from avatar.motion.generator.features import BANDS, HOPS_PER_FRAME
+from avatar.motion.generator.hindsight import Hindsight
 from avatar.motion.generator.sampler import PREFIX_FRAMES, Sampler
 from avatar.motion.generator.state import HAND_COMPONENTS, D, HandBasis, Normalisation
 from avatar.motion.generator.weights import MotionModel
@@ -77,4 +78,5 @@ def normalisation() -> Normalisation:
 
 def fake_model() -> MotionModel:
     thresholds = ContactThresholds(Threshold(0.5, 0.3), Threshold(0.5, 0.3))
-    return MotionModel(FakeEncoderNetwork(), Sampler(FakeSamplerNetwork(), normalisation()), hand_basis(), thresholds)
+    sampler = Sampler(FakeSamplerNetwork(), normalisation())
+    return MotionModel(FakeEncoderNetwork(), sampler, hand_basis(), thresholds, Hindsight.none())

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from avatar.motion.generator.ear import Ear
 from avatar.motion.generator.features import HOPS_PER_FRAME, LOOK_AHEAD_FRAMES, analyse
+from avatar.motion.generator.hindsight import Hindsight
 from avatar.motion.generator.mean import CausalMean
 from avatar.speech import BEAT_SAMPLES, SPEECH_RATE_HZ
 from tests.avatar.motion.generator.fakes import fake_model
@@ -29,7 +30,7 @@ def of_the_whole() -> NDArray[np.float32]:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=12), st.lists(st.integers(300, 9000), min_size=1, max_size=12))
 def test_hops_and_pieces_change_nothing(hops: list[int], pieces: list[int]) -> None:
-    ear, pushed, turn = Ear(fake_model().encoder()), 0, 0
+    ear, pushed, turn = Ear(fake_model().encoder(), Hindsight.none()), 0, 0
     mouths: list[NDArray[np.float32]] = []
     while len(mouths) < FRAMES:
         piece = PCM[pushed : pushed + pieces[turn % len(pieces)]]
@@ -47,13 +48,13 @@ def test_hops_and_pieces_change_nothing(hops: list[int], pieces: list[int]) -> N
 
 def test_sound_that_goes_on_after_its_end_has_no_gap() -> None:
     """What was made up beyond the end is taken back, and the frame that was cut is heard whole."""
-    ear, half = Ear(fake_model().encoder()), BEAT_SAMPLES * 7 // 2
+    ear, half = Ear(fake_model().encoder(), Hindsight.none()), BEAT_SAMPLES * 7 // 2
     ear.push(PCM[:half])
     assert ear.hear(6, complete=True) == 6
     ear.push(PCM[half:])
     assert ear.hear(FRAMES + LOOK_AHEAD_FRAMES, complete=True) == FRAMES + LOOK_AHEAD_FRAMES
     energy = ear.sound(FRAMES).energy
-    straight = Ear(fake_model().encoder())
+    straight = Ear(fake_model().encoder(), Hindsight.none())
     straight.push(PCM)
     straight.hear(FRAMES, complete=True)
     assert np.allclose(energy[4:], straight.sound(FRAMES).energy[4:], atol=0.2)

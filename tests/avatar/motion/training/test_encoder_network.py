@@ -7,7 +7,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'parley[train]'")
 
 from avatar.motion.generator.features import BANDS, HOPS_PER_FRAME, LOOK_AHEAD_FRAMES, LOOK_AHEAD_HOPS  # noqa: E402
-from avatar.motion.training.encoder_network import EncoderNetwork, EncoderOutput, EncoderShape  # noqa: E402
+from avatar.motion.generator.phones import COUNT, INDEX  # noqa: E402
+from avatar.motion.training.encoder_network import (  # noqa: E402
+    EncoderNetwork,
+    EncoderOutput,
+    EncoderShape,
+    weigh_contacts,
+)
 
 SMALL = EncoderShape(fast=8, middle=12, slow=16)
 
@@ -67,3 +73,21 @@ def test_digital_silence_and_a_shout_stay_finite() -> None:
     for level in (-60.0, 60.0):
         output, _ = encoder(torch.full((1, 40, BANDS), level), encoder.initial_state())
         assert torch.isfinite(output.mouth).all() and output.mouth.abs().max() < 50
+
+
+def test_a_gap_that_is_called_t_hardly_seals() -> None:
+    contacts, phones = torch.tensor([[3.0, 1.5]]), torch.zeros(1, COUNT)
+    sealed = {}
+    for name in ("b", "t"):
+        named = phones.clone()
+        named[0, INDEX[name]] = 8.0
+        sealed[name] = weigh_contacts(contacts, named).sigmoid()[0]
+    assert sealed["b"][0] > 0.9 and sealed["t"][0] < 0.1
+    assert sealed["t"][1] == contacts.sigmoid()[0, 1], "lip and teeth are as they were"
+
+
+def test_contacts_of_any_certainty_stay_finite() -> None:
+    phones = torch.zeros(2, COUNT)
+    phones[:, INDEX["p"]] = torch.tensor([200.0, -200.0])
+    weighed = weigh_contacts(torch.tensor([[90.0, 0.0], [-90.0, 0.0]]), phones)
+    assert torch.isfinite(weighed).all() and weighed[0, 0] > 5 > -5 > weighed[1, 0]
