@@ -162,7 +162,7 @@ def measure(plan: Plan | None = None, *, progress: Callable[[str], None] = lambd
     report.notes.append(
         'Rows that begin with "calculated" are operations counted on the released networks, over the rate of an H200: '
         f"{H200_PEAK_TFLOPS:.0f} TFLOP/s by its data sheet (bfloat16, dense), {H200_MATMUL_TFLOPS:.0f} as large matrix products "
-        "reach. Not measured, and nothing that this code was seen to do; a window's 12 frames are counted for its 9 new ones."
+        "reach, and half of that. Not measured, and nothing that this code was seen to do; a window's 12 frames are counted for its 9 new ones."
     )
     report.data = {"ceiling_flops": ceiling, "device": name, "costs": [asdict(cost) for cost in costs]}
     return report

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="the gpu extra is not installed")
 
 from avatar.echomimic.parity import ONE_NETWORK, WHOLE_RUN, Result, Run, check  # noqa: E402
 
-pytestmark = [pytest.mark.echomimic_full, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.echomimic_full, pytest.mark.slow, pytest.mark.timeout(7200)]
 
 SENSITIVITIES = [
     "audio_zero",
