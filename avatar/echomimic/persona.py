@@ -31,7 +31,7 @@ from avatar.portrait.rig import Rig
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 _KEY, _VALUE, _LATENT, _MASK = "key.", "value.", "latent", "mask"
 
 
@@ -128,7 +128,8 @@ def make_reference(
         picture, warnings = aligned.picture, aligned.warnings
     latent = networks.vae.encode_reference(picture)
     bank, _ = networks.reference(latent)
-    return Reference(latent, networks.denoiser.project_reference(bank), mask, warnings)
+    # Rounded as the original always does, so that a clip is the original's to the last digit that it has.
+    return Reference(latent, networks.denoiser.project_reference(bank.rounded()), mask, warnings)
 
 
 def _face(persona: Persona) -> Points | None:

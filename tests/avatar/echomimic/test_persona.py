@@ -50,9 +50,10 @@ def test_its_keys_are_the_banks(tiny: Networks, helen: Persona) -> None:
     made = make_reference(helen, tiny, 64, "portrait")
     with torch.no_grad():
         bank, _ = tiny.reference(made.latent)
-        expected = tiny.denoiser.project_reference(bank)
+        expected, exact = (tiny.denoiser.project_reference(one) for one in (bank.rounded(), bank))
     name = next(iter(expected.keys_values))
     assert torch.equal(made.keys.keys_values[name][0], expected.keys_values[name][0])
+    assert not torch.equal(made.keys.keys_values[name][0], exact.keys_values[name][0]), "the original rounds its bank"
 
 
 def test_another_size_framing_or_weights_is_another_file(tmp_path: Path, tiny: Networks, helen: Persona) -> None:
