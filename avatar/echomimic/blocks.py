@@ -111,12 +111,17 @@ class UpLevel(Level):
         self._doubles = doubles
 
     def forward(
-        self, hidden: torch.Tensor, kept: list[torch.Tensor], time: torch.Tensor, context: PassContext
+        self,
+        hidden: torch.Tensor,
+        kept: list[torch.Tensor],
+        time: torch.Tensor,
+        context: PassContext,
+        size: torch.Size | None,
     ) -> torch.Tensor:
-        """``kept``: one for each resnet, in the order of the way down."""
+        """``kept``: one for each resnet, in the order of the way down. ``size``: height and width of the next level."""
         for number, skip in enumerate(reversed(kept)):
             hidden = self.layer(number, torch.cat([hidden, skip], dim=1), time, context)
-        return self.upsamplers[0](hidden) if self._doubles else hidden
+        return self.upsamplers[0](hidden, size) if self._doubles else hidden
 
 
 class MiddleLevel(Level):

@@ -52,11 +52,6 @@ class UNetConfig:
     def time_channels(self) -> int:
         return 4 * self.channels[0]
 
-    @property
-    def side_multiple(self) -> int:
-        """Latent height and width must be multiples of this: every level but the last halves them."""
-        return 1 << (len(self.channels) - 1)
-
 
 @dataclass(frozen=True, slots=True)
 class WhisperConfig:

@@ -41,7 +41,7 @@ class DenoisingUNet(UNet):
         """Predict v (Salimans and Ho, arXiv 2202.00512) of a window.
 
         Args:
-            latents: noisy, [B, 4, F, h, w]; h and w multiples of 8, F at most 32 (kept frames included).
+            latents: noisy, [B, 4, F, h, w]; F at most 32 (kept frames included).
             timesteps: int64; one for all (shape [] or [1]), one a row [B], or one a frame [B, F].
             audio: tokens of each frame, [B, F, N, 384]; N is 50 (``audio_features.slice_windows``).
             pose: the pose encoder's features, [B or 1, 320, F or 1, h, w]; added once.
@@ -52,7 +52,6 @@ class DenoisingUNet(UNet):
         Returns:
             v, [B, 4, F, h, w], in the dtype of the weights.
         """
-        self.check_latents(latents)
         rows, _, frames = latents.shape[:3]
         hidden = self.conv_in(latents.to(self.dtype).transpose(1, 2).flatten(0, 1))
         if pose is not None:

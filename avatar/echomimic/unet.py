@@ -57,22 +57,12 @@ class UNet(nn.Module):
         """Steps of the noise schedule, int64 [N], to [N, time channels]; the sinusoids are float32 in every precision."""
         return self.time_embedding(self.time_proj(timesteps).to(self.dtype))
 
-    def check_latents(self, latents: torch.Tensor) -> None:
-        """Raises:
-        ValueError: height or width cannot be halved as often as the levels do.
-        """
-        multiple = self.config.side_multiple
-        if latents.shape[-2] % multiple or latents.shape[-1] % multiple:
-            raise ValueError(
-                f"Latents are {latents.shape[-2]}x{latents.shape[-1]}; both must be multiples of {multiple} "
-                f"(pictures: of {8 * multiple} pixels)."
-            )
-
     def run(self, hidden: torch.Tensor, time: torch.Tensor, context: PassContext) -> torch.Tensor:
         """From ``conv_in``'s output (and what was added to it) to the last level's.
 
         Args:
-            hidden: [rows * frames, channels[0], height, width].
+            hidden: [rows * frames, channels[0], height, width]; where a side cannot be halved, a level has the larger half, and
+                the way up comes back to the sizes of the way down, as in the original.
             time: [rows * frames, time channels].
             context: see ``PassContext``.
         """
@@ -83,6 +73,7 @@ class UNet(nn.Module):
         hidden = self.mid_block(hidden, time, context)
         several = self.config.layers + 1
         for up in self.up_blocks:
-            hidden = up(hidden, kept[-several:], time, context)
+            skips = kept[-several:]
             del kept[-several:]
+            hidden = up(hidden, skips, time, context, kept[-1].shape[-2:] if kept else None)
         return hidden

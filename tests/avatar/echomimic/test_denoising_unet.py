@@ -162,12 +162,22 @@ def test_memory_keeps_only_the_last_frames() -> None:
 
 
 def test_what_cannot_be_denoised_is_told(tiny: Networks) -> None:
-    latents, audio, pose = inputs()
-    with pytest.raises(ValueError, match="multiples of 8"):
-        tiny.denoiser(latents[..., :12, :], T500, audio, pose[..., :12, :], None)
     long, sound, _ = inputs(frames=33)
     with pytest.raises(ValueError, match="32 frames, not 33"):
         tiny.denoiser(long, T500, sound)
+
+
+@pytest.mark.parametrize(("height", "width"), [(12, 16), (9, 15), (1, 30)])
+def test_sides_that_cannot_be_halved(tiny: Networks, height: int, width: int) -> None:
+    """96x128 pixels, say: levels round up, and the bank fits all the same."""
+    latents, audio, pose = inputs()
+    latents, pose = (
+        latents[..., :height, :].repeat(1, 1, 1, 1, 2)[..., :width],
+        pose[..., :height, :].repeat(1, 1, 1, 1, 2),
+    )
+    bank, last = tiny.reference(latents[:, :, 0])
+    out = tiny.denoiser(latents, T500, audio, pose[..., :width], tiny.denoiser.project_reference(bank))
+    assert out.shape == latents.shape and last.shape[-2:] == (height, width) and out.isfinite().all()
 
 
 def test_half_precision(tiny: Networks) -> None:

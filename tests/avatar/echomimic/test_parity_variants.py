@@ -34,7 +34,9 @@ LAYOUTS = {
         seed=8, frames=1, height=8, width=32, timesteps=(0, 500, 999), guidance_t=999, guidance_frames=1,
         samples=5_001, fps=25, clip_frames=1, clip_steps=1, clips=(11, 22), window_step=29,
     ),
-    "seven frames, six steps": Layout(seed=9, frames=32, height=8, width=8, clip_frames=7, clip_steps=6, samples=40_000),
+    "seven frames, six steps, sides that cannot be halved": Layout(
+        seed=9, frames=32, height=12, width=9, clip_height=96, clip_width=72, clip_frames=7, clip_steps=6, samples=40_000,
+    ),
 }  # fmt: skip
 
 
@@ -124,6 +126,7 @@ def test_sensitivities_of_another_file(tiny: Networks, tmp_path: Path) -> None:
     "changes",
     [
         {"den|in_latents": np.zeros((1, 4, 5, 12, 16), np.float32)},
+        {"den|in_latents": np.zeros((1, 4, 33, 16, 16), np.float32)},
         {"den|in_latents": np.zeros(7, np.float32)},
         {"den|in_audio": np.zeros((1, 5, 50, 3), np.float32)},
         {"ref|in_latents": np.zeros((1, 9, 16, 16), np.float32)},
