@@ -223,6 +223,39 @@ def test_a_failure_is_told_to_those_it_concerns(
     assert len(engine.order(engine.sit(references[0], 1), stretch(0), None, 0.0).frames()) == 9
 
 
+def test_a_gpu_that_failed_draws_no_more_and_says_why(
+    engine: Engine, references: list[Reference], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its state is not known: who waits and who comes later are told the same."""
+    seats = [engine.sit(references[0], seed) for seed in range(2)]
+    monkeypatch.setattr(engine, "_cuda", True)
+    monkeypatch.setattr(engine.model, "features", lambda mels: 1 / 0)
+    pending = [engine.order(seat, stretch(9 * n), None, 0.0) for n in range(2) for seat in seats]
+    for drawing in pending:
+        with pytest.raises(RendererFailed, match="ZeroDivisionError"):
+            drawing.frames()
+    with pytest.raises(RendererFailed, match="ZeroDivisionError"):
+        engine.order(seats[0], stretch(18), None, 0.0).frames()
+    with pytest.raises(RendererFailed, match="ZeroDivisionError"):
+        engine.sit(references[0], 2)
+
+
+def test_memory_that_ran_out_concerns_those_who_asked_for_it(
+    engine: Engine, references: list[Reference], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(mels: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    seat = engine.sit(references[0], 0)
+    monkeypatch.setattr(engine, "_cuda", True)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.model, "features", out_of_memory)
+        with pytest.raises(RendererFailed, match="no memory left"):
+            engine.order(seat, stretch(0), None, 0.0).frames()
+    monkeypatch.setattr(engine, "_cuda", False)
+    assert len(engine.order(engine.sit(references[0], 1), stretch(0), None, 0.0).frames()) == 9
+
+
 def test_impossible_orders_are_refused(engine: Engine, references: list[Reference]) -> None:
     seat = engine.sit(references[0], 0)
     with pytest.raises(ValueError, match="does not follow"):
