@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "motion.md"
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "motion.md"
+WEIGHTS = ROOT / "avatar" / "motion" / "generator" / "weights"
 
 Data = Mapping[str, Any]
 
@@ -296,6 +298,33 @@ def cost(data: Data) -> str | None:
     )
 
 
+def card(data: Data) -> str | None:
+    found = data.get("card")
+    if not found:
+        return None
+    encoder, student = found["encoder"], found["student"]
+    contents = found["data"]["speech"]["contents"]
+    total = sum(contents["train"]["seconds_by_engine"].values())
+    shares = ", ".join(
+        f"{name} {seconds / total:.0%}" for name, seconds in contents["train"]["seconds_by_engine"].items()
+    )
+    rows = [
+        ["files", ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in data["card files"].items() if size > 1e5)],
+        ["sound encoder", f"{encoder['run']['steps']} updates, {encoder['run']['minutes']} minutes"],
+        ["teacher", f"{student['teacher']['steps']} updates, {student['teacher']['minutes']} minutes"],
+        [
+            "student, four steps",
+            f"{student['run']['steps']} updates, {student['run']['minutes']} minutes; {student['weights']}",
+        ],
+        [
+            "speech to train on",
+            f"{contents['train']['hours']:.1f} h of {contents['train']['speakers']} speakers ({shares}), each thrice",
+        ],
+        ["held out", ", ".join(f"{name} {contents[name]['hours']:.2f} h" for name in ("valid", "test", "left-out"))],
+    ]
+    return table(["", "on two shared cores of a server"], rows)
+
+
 TABLES: dict[str, Callable[[Data], str | None]] = {
     "recordings": recordings,
     "clips": clips,
@@ -306,6 +335,7 @@ TABLES: dict[str, Callable[[Data], str | None]] = {
     "sampling": sampling,
     "body": body,
     "cost": cost,
+    "card": card,
 }
 
 
@@ -313,6 +343,8 @@ def main() -> None:
     data: dict[str, Any] = {}
     for name in sys.argv[1:]:
         data |= json.loads(Path(name).read_text(encoding="utf-8"))["data"]
+    data["card"] = json.loads((WEIGHTS / "card.json").read_text(encoding="utf-8"))
+    data["card files"] = {path.name: path.stat().st_size for path in sorted(WEIGHTS.glob("*.onnx"))}
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), data), encoding="utf-8")
 
 

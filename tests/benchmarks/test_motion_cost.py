@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from avatar.motion.generator.hindsight import Hindsight
 from benchmarks.motion_cost import main
 
 onnx = pytest.importorskip("onnx", reason="builds small networks with onnx")
@@ -23,6 +24,7 @@ def weights(tmp_path: Path) -> Path:
     small_encoder(folder / "encoder.onnx")
     small_student(folder / "student.onnx")
     hand_basis().save(folder / "hands.npz")
+    Hindsight.none().save(folder / "hindsight.npz")
     normalisation().save(folder / "normalisation.npz")
     seal(folder)
     return folder

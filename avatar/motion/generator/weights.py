@@ -1,6 +1,7 @@
 """The trained weights: a folder of a few files, described and sealed by its ``card.json``.
 
     encoder.onnx          see ``encoder``
+    hindsight.npz         ``hindsight.Hindsight``
     student.onnx          see ``sampler``
     hands.npz             ``state.HandBasis``
     normalisation.npz     ``state.Normalisation``
@@ -34,7 +35,7 @@ from avatar.motion.generator.state import STATE, D, HandBasis, Normalisation
 
 SHIPPED_DIR = Path(__file__).parent / "weights"
 CARD = "card.json"
-FILES = ("encoder.onnx", "student.onnx", "hands.npz", "normalisation.npz")
+FILES = ("encoder.onnx", "hindsight.npz", "student.onnx", "hands.npz", "normalisation.npz")
 FORMAT = 1
 _CURE = "Install Parley again, or set avatar.motion to rules."
 
@@ -121,8 +122,7 @@ def load(folder: Path = SHIPPED_DIR) -> MotionModel:
     try:
         hands = HandBasis.load(folder / "hands.npz")
         normalisation = Normalisation.load(folder / "normalisation.npz")
-        found = (folder / "hindsight.npz").is_file()
-        hindsight = Hindsight.load(folder / "hindsight.npz") if found else Hindsight.none()
+        hindsight = Hindsight.load(folder / "hindsight.npz")
         thresholds = ContactThresholds(*(Threshold(**card["contacts"][name]) for name in ("sealed", "touching")))
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise MotionWeightsError(f"The weights in {folder} cannot be read ({error!r}). {_CURE}") from error

@@ -155,11 +155,10 @@ def quantise(path: Path, out: Path) -> None:
 
 def write_card(folder: Path, thresholds: tuple[Threshold, Threshold], about: dict[str, Any]) -> None:
     """Describe and seal the folder as ``generator.weights`` reads it."""
-    names = (*FILES, "hindsight.npz")
     sealed, touching = thresholds
     card = {
         "format": 1,
-        "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names},
+        "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES},
         "state": list(STATE),
         "condition": list(CONDITION),
         "phones": list(phones.NAMES),

@@ -12,6 +12,7 @@ from avatar.errors import MotionWeightsError
 from avatar.motion.generator import encoder, phones, sampler
 from avatar.motion.generator.condition import CONDITION, C
 from avatar.motion.generator.features import BANDS
+from avatar.motion.generator.hindsight import Hindsight
 from avatar.motion.generator.network import OnnxNetwork
 from avatar.motion.generator.sampler import PLAYED_FRAMES
 from avatar.motion.generator.source import LearnedMotionSource
@@ -85,6 +86,7 @@ def folder(tmp_path: Path) -> Path:
     small_encoder(tmp_path / "encoder.onnx")
     small_student(tmp_path / "student.onnx")
     hand_basis().save(tmp_path / "hands.npz")
+    Hindsight.none().save(tmp_path / "hindsight.npz")
     normalisation().save(tmp_path / "normalisation.npz")
     seal(tmp_path)
     return tmp_path
