@@ -45,6 +45,7 @@ def tiny_width(tiny: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
     use_tiny(tiny, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_other_sizes_seeds_and_lengths(name: str, tiny: Networks, tmp_path: Path) -> None:
     """Everything in them is compared, and agrees."""
@@ -111,7 +112,7 @@ def test_what_is_not_known_is_named(tiny: Networks, tmp_path: Path) -> None:
 
 def test_sensitivities_of_another_file(tiny: Networks, tmp_path: Path) -> None:
     """Measured once, they are found again, each by itself."""
-    arrays = main_arrays(tiny, LAYOUTS["tall, many frames, 30 fps"])
+    arrays = main_arrays(tiny, Layout(seed=4, frames=3, height=8, width=24, timesteps=(499, 999)))
     names = {"den|sensitivity_names": SENSITIVITIES, "den|sensitivity": np.zeros(len(SENSITIVITIES))}
     (first,) = check([write(tmp_path / "zero.npz", arrays | names)], sensitivity=True)
     names["den|sensitivity"] = np.array([first.moved[name] for name in SENSITIVITIES])
