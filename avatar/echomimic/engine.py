@@ -153,10 +153,7 @@ class Engine:
 
     def seat(self, reference: Reference, seed: int) -> Seat:
         """A place that is not counted."""
-        seat = self.batch.seat(reference, seed)
-        if self._cuda:  # what was computed for this conversation until now is read on other streams
-            torch.cuda.current_stream().synchronize()
-        return seat
+        return self._lanes.prepare(lambda: self.batch.seat(reference, seed), reference.tensors())
 
     def rise(self, seat: Seat) -> None:
         """The conversation is over."""

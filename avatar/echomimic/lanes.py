@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
+
+Made = TypeVar("Made")
 
 Denoise = Callable[[], Tensor]
 """Latents of a batch."""
@@ -27,6 +29,9 @@ class Lanes(Protocol):
     def draw(self, denoise: Denoise, decode: Decode) -> Copied:
         """Begin; on a GPU this returns when the work is queued."""
 
+    def prepare(self, make: Callable[[], Made], reads: Iterable[Tensor]) -> Made:
+        """What later batches are denoised from; ``reads`` were made elsewhere and are read by it and by them."""
+
     def wait_for_turn(self) -> None:
         """Until the last batch is denoised (it may still be decoded). Whoever fills the device asks this before choosing
         what comes next: windows that arrive meanwhile are drawn together instead of one after another."""
@@ -45,6 +50,9 @@ class HostLanes:
 
     def draw(self, denoise: Denoise, decode: Decode) -> Copied:
         return _There(decode(denoise()))
+
+    def prepare(self, make: Callable[[], Made], reads: Iterable[Tensor]) -> Made:
+        return make()
 
     def wait_for_turn(self) -> None:
         return
@@ -83,6 +91,13 @@ class CudaLanes:
             copied.record(self._decoding)
         self._denoised = denoised
         return _Coming(host, copied)
+
+    def prepare(self, make: Callable[[], Made], reads: Iterable[Tensor]) -> Made:
+        self._denoising.wait_stream(self._cuda.current_stream())
+        for tensor in reads:
+            tensor.record_stream(self._denoising)
+        with self._cuda.stream(self._denoising):
+            return make()
 
     def wait_for_turn(self) -> None:
         if self._denoised is not None:

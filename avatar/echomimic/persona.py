@@ -51,6 +51,13 @@ class Reference:
     mask: Tensor | None
     warnings: tuple[str, ...]
 
+    def tensors(self) -> list[Tensor]:
+        """All that lie on the device; a mask that was just made does not yet."""
+        all_of_them = [self.latent, *(tensor for pair in self.keys.keys_values.values() for tensor in pair)]
+        if self.mask is not None and self.mask.device == self.latent.device:
+            all_of_them.append(self.mask)
+        return all_of_them
+
 
 def fingerprint(networks: Networks) -> str:
     """Of the weights that a reference depends on: some values of each parameter, which no other training shares."""

@@ -29,6 +29,9 @@ class FakeCuda:
         assert blocking, "a host that waits does not spin"
         return FakeEvent(self)
 
+    def current_stream(self) -> FakeStream:
+        return FakeStream(self, self.current)
+
     @contextmanager
     def stream(self, stream: FakeStream) -> Iterator[None]:
         before, self.current = self.current, stream.name
@@ -39,6 +42,9 @@ class FakeCuda:
 class FakeStream:
     def __init__(self, cuda: FakeCuda, name: str) -> None:
         self.cuda, self.name = cuda, name
+
+    def wait_stream(self, other: FakeStream) -> None:
+        self.cuda.told.append(f"{self.name} waits for {other.name}")
 
     def wait_event(self, event: FakeEvent) -> None:
         self.cuda.told.append(f"{self.name} waits for {event.after}")
@@ -127,8 +133,22 @@ def test_frames_are_there_when_they_are_copied() -> None:
     assert cuda.told[-1] == "host waits for copied on stream 2"
 
 
+def test_what_was_made_elsewhere_is_complete_and_kept_before_it_is_read() -> None:
+    """A persona's keys come from the thread that opened it, on the default stream."""
+    cuda = FakeCuda()
+    both, _ = lanes(cuda)
+
+    def make() -> str:
+        cuda.told.append(f"seat on {cuda.current}")
+        return "seat"
+
+    assert both.prepare(make, [Latents(cuda, 7)]) == "seat"  # type: ignore[list-item]
+    assert cuda.told == ["stream 1 waits for default", "latents 7 kept for stream 1", "seat on stream 1"]
+
+
 def test_a_cpu_does_one_thing_after_the_other() -> None:
     host = lanes_of(torch.device("cpu"))
     assert isinstance(host, HostLanes)
     host.wait_for_turn()
+    assert host.prepare(lambda: 3, []) == 3
     assert torch.equal(host.draw(lambda: torch.ones(2), lambda latents: latents * 2).frames(), torch.full((2,), 2.0))
