@@ -203,10 +203,12 @@ def shown_group(group: str, score: LipScore) -> bool:
 
 def _body(report: Report, make: MakeSource, clips: list[Clip], material: Material, tell: Tell) -> None:
     tell("head, eyes and hands: speaking")
-    joined = SpeechChunk(np.concatenate([clip.speech.pcm48k for clip in clips] * 3), "en", None)
+    timed = motion_body.joined([clip.speech for clip in clips] * 3)
+    joined = SpeechChunk(timed.pcm48k, timed.language, None)
     motion, levels = motion_body.speaking(make, [joined])
     speaking = motion_body.describe(motion, hop_frames=SPEAKING_HOP)
     coupled = motion_body.with_sound(motion, levels, [joined])
+    ahead = motion_body.with_sound(*motion_body.speaking(make, [timed]), [timed])
     tell("head, eyes and hands: silent")
     silences = {mode: motion_body.silent(make, mode) for mode in (Mode.LISTENING, Mode.IDLE)}
     silent = {
@@ -215,7 +217,13 @@ def _body(report: Report, make: MakeSource, clips: list[Clip], material: Materia
     }
     tell("head, eyes and hands: an hour")
     long = motion_body.wandering(make, LONG_MINUTES)
-    report.data["body"] = {"speaking": speaking, "with sound": coupled, **silent, "an hour": long}
+    report.data["body"] = {
+        "speaking": speaking,
+        "with sound": coupled,
+        "with sound, given phoneme times": ahead,
+        **silent,
+        "an hour": long,
+    }
     data = motion_body.of_the_data(material.data) if material.data is not None else {}
     report.data["body of the data"] = data
     for name, what in (("speaking", speaking), *silent.items()):
@@ -231,8 +239,8 @@ def _body(report: Report, make: MakeSource, clips: list[Clip], material: Materia
         "more than idle",
     )
     for name in ("head speed with loudness", "hand beats with accents"):
-        found = coupled[name]
-        report.add(name, f"{found['value']:.2f}; by chance {found['chance_95']:.2f} (95th percentile)", "above chance")
+        report.add(name, _beside_chance(coupled[name]), "above chance")
+        report.add(f"{name}, given phoneme times", _beside_chance(ahead[name]), "above chance")
     report.add("drift over an hour", f"{long['worst']:.2f} SD ({long['channel']})", "none")
     still = silent[Mode.IDLE.value]
     report.add("idle: mean opening; hands shown", f"{still['opening']:.3f}; {still['hands_shown']:.0%}", "still")
@@ -293,6 +301,16 @@ def _sampling(report: Report, runs: Path, data: Path, tell: Tell) -> None:
     training = [
         state for state, _ in motion_sampling.scenes_of(data / "scenes" / "train", most_frames=8 * FRECHET_FRAMES)
     ]
+    if (data / "hands.npz").is_file():
+        scenes = motion_sampling.scenes_of(data / "scenes" / "test", most_frames=FRECHET_FRAMES)
+        conditions = [condition for _, condition in scenes]
+        of_data = motion_body.beats_of_scenes([state for state, _ in scenes], conditions, data)
+        report.data["beats in held-out scenes"] = {"data": of_data}
+        report.add("hand beats with accents, held-out scenes: data", _beside_chance(of_data), "above chance")
+        for name, states in made.items():
+            found = motion_body.beats_of_scenes(states, conditions, data)
+            report.data["beats in held-out scenes"][name] = found
+            report.add(f"hand beats with accents, held-out scenes: {name}", _beside_chance(found), "above chance")
     tell("Frechet distances")
     table, about = motion_sampling.frechet_table(made, held_out, training)
     report.data["frechet"] = {
@@ -313,6 +331,10 @@ def _shown_causes(why: dict[str, dict[str, int]]) -> str:
     missed = ", ".join(f"{name} {why['missed'].get(name, 0)} of {count}" for name, count in why["wanted"].items())
     made_up = ", ".join(f"{name} {count}" for name, count in list(why["made up"].items())[:6])
     return f"missed: {missed}; made up on {made_up or 'nothing'}"
+
+
+def _beside_chance(found: dict[str, float]) -> str:
+    return f"{found['value']:.2f}; by chance {found['chance_95']:.2f} (95th percentile)"
 
 
 def _figure(interval: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,12 @@ from avatar.motion.motion import Motion
 from avatar.motion.source import Mode
 from avatar.motion.speech.loudness import VoiceLevel, envelope_db
 from avatar.motion.speech.prosody import listen
-from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SpeechChunk
+from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SPEECH_RATE_HZ, SpeechChunk
 from benchmarks import motion_sampling
 
 SILENCE_S = 120.0
 MOST_DATA_FRAMES = 60_000
+LEAST_ACCENT = 0.3
 
 
 def speaking(make: MakeSource, utterances: list[SpeechChunk], *, pause_frames: int = 0) -> tuple[Motion, np.ndarray]:
@@ -60,6 +61,19 @@ def frame_levels(speech: SpeechChunk, frames: int) -> np.ndarray:
     pcm = np.zeros(frames * BEAT_SAMPLES, np.int16)
     pcm[: min(len(pcm), len(speech.pcm48k))] = speech.pcm48k[: len(pcm)]
     return np.asarray(np.maximum(envelope_db(pcm).reshape(frames, -1).mean(1), -60.0), np.float32)
+
+
+def joined(utterances: list[SpeechChunk]) -> SpeechChunk:
+    """One utterance of several with phoneme times, set end to end."""
+    phonemes, begin_ms = [], 0.0
+    for speech in utterances:
+        phonemes += [
+            replace(each, start_ms=begin_ms + each.start_ms, end_ms=begin_ms + each.end_ms)
+            for each in speech.phonemes or ()
+        ]
+        begin_ms += len(speech.pcm48k) / SPEECH_RATE_HZ * 1000
+    pcm48k = np.concatenate([speech.pcm48k for speech in utterances])
+    return SpeechChunk(pcm48k, utterances[0].language, tuple(phonemes))
 
 
 def silent(make: MakeSource, mode: Mode) -> Motion:
@@ -153,6 +167,32 @@ def of_the_data(data: Path) -> dict[str, dict[str, Any]]:
                 "jerk": {part: float(np.sqrt(np.mean(each))) for part, each in squares[name].items() if each},
             }
     return out
+
+
+def beats_of_scenes(states: list[np.ndarray], conditions: list[np.ndarray], data: Path) -> dict[str, Any]:
+    """Whether hands beat with the accents that held-out scenes tell, over the scenes that speak, set end to end.
+
+    Args:
+        states: of scenes of one length, float32 [frames, D], physical.
+        conditions: of the same.
+        data: working folder with the hands' basis.
+    """
+    hands = HandBasis.load(data / "hands.npz")
+    accents: list[float] = []
+    beats: list[float] = []
+    begin_s = 0.0
+    for state, condition in zip(states, conditions, strict=True):
+        if condition[:, AT["is_speaking"]].mean() < 0.9:
+            continue
+        sealed, touching = condition[:, AT["sealed"]] > 0.5, condition[:, AT["touching"]] > 0.5
+        scene = Motion(to_motion_values(state, condition[:, DEMAND], sealed, touching, hands))
+        beats += (hand_beats(scene) + begin_s).tolist()
+        told = condition[:, AT["accent"]]
+        peaks = (told[1:-1] > LEAST_ACCENT) & (told[1:-1] >= told[:-2]) & (told[1:-1] > told[2:])
+        accents += (begin_s + (np.flatnonzero(peaks) + 1) / FRAME_RATE_HZ).tolist()
+        begin_s += len(scene) / FRAME_RATE_HZ
+    found = beat_alignment(np.array(accents, np.float32), np.array(beats, np.float32), max(begin_s, 1.0))
+    return {"beats": len(beats), "accents": len(accents), **asdict(found)}
 
 
 def _lips(motion: Motion) -> np.ndarray:

@@ -195,6 +195,12 @@ def sampling(data: Data) -> str | None:
     int8 = "student, 4 steps, int8"
     if int8 in served:
         rows.append(["student, 4 steps, weights in 8 bits (shipped)", "4", spent(served, int8), "–", "–", "–"])
+    beats = data.get("beats in held-out scenes") or {}
+    aligned = "; ".join(f"{name} {two(each['value'])} ({two(each['chance_95'])})" for name, each in beats.items())
+    if aligned:
+        aligned = (
+            f"\n\nHands' beats with the accents of the same scenes (in brackets: 95th percentile of chance): {aligned}."
+        )
     head = ["", "calls", "ms a hop, onnxruntime", "ms a hop, torch", "Fréchet distance", "over the teacher's"]
     faster = (
         f" Forty calls to four: {served['teacher, 40 steps'] / served['student, 4 steps']:.1f} times faster in onnxruntime (wanted: 9)."
@@ -203,7 +209,7 @@ def sampling(data: Data) -> str | None:
     )
     return (
         f"{table(head, rows)}\n\n{about['windows']:.0f} held-out windows; {about['components']:.0f} components hold "
-        f"{about['explained']:.0%} of the training windows' variance. CPU time of one thread, seven new frames, float32.{faster}"
+        f"{about['explained']:.0%} of the training windows' variance. CPU time of one thread, seven new frames, float32.{faster}{aligned}"
     )
 
 
@@ -252,6 +258,12 @@ def body(data: Data) -> str | None:
         "(95th percentile) with the sound moved in time"
         for name in ("head speed with loudness", "hand speed with loudness", "hand beats with accents")
     )
+    told = found.get("with sound, given phoneme times")
+    if told:
+        coupled += "; " + "; ".join(
+            f"{name}, given phoneme times: {two(told[name]['value'])}, against {two(told[name]['chance_95'])}"
+            for name in ("head speed with loudness", "hand beats with accents")
+        )
     long = found["an hour"]
     jerks = ""
     if "speaking" in of_data:
