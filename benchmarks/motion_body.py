@@ -159,7 +159,13 @@ def of_the_data(data: Path) -> dict[str, dict[str, Any]]:
     for name, scenes in values.items():
         if scenes:
             whole = Motion(np.concatenate(scenes))
+            # A frame less of each, so that the jumps between scenes fall on every phase of the hop alike.
+            uncut = Motion(np.concatenate([scene[:-1] for scene in scenes]))
+            hop = 5 if name == "speaking" else 10
             out[name] = {
+                "jumps at seams": asdict(seams(_comparable(uncut), hop)),
+                "changes of speed at seams": asdict(seams(_comparable(uncut), hop, order=2)),
+                "jumps of the lips at seams": asdict(seams(_lips(uncut), hop)),
                 "minutes": len(whole) / FRAME_RATE_HZ / 60,
                 "blinks": asdict(blinking(whole)),
                 "moving": asdict(moving(whole)),

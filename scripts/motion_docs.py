@@ -64,6 +64,8 @@ def two(value: float | None) -> str:
 
 
 def interval(found: Data) -> str:
+    if found["value"] is None:
+        return "–"
     return f"{two(found['value'])} ({two(found['low'])}–{two(found['high'])})"
 
 
@@ -132,7 +134,12 @@ def left_out(data: Data) -> str | None:
         if not name.startswith("encoder-without-") or name.endswith(", closures"):
             continue
         engine = name.removeprefix("encoder-without-")
-        shown = {group: score for group, score in groups.items() if score["seconds"] >= _LEAST_SECONDS}
+        whole = groups.get("all", {}).get("seconds")
+        shown = {
+            group: score
+            for group, score in groups.items()
+            if score["seconds"] >= _LEAST_SECONDS and (group == "all" or score["seconds"] != whole)
+        }
         why = data.get(f"{name}, closures") or {}
         parts.append(f"An encoder trained without {engine}, on {engine}:\n\n{lips(shown, lag=False)}")
         if why:
@@ -220,10 +227,8 @@ def body(data: Data) -> str | None:
     of_data = data.get("body of the data") or {}
     modes = ("speaking", "listening", "idle")
 
-    def row(name: str, told: Callable[[Data], str], wanted: str = "", *, beside: bool = True) -> list[str]:
-        cells = [
-            told(found[mode]) + (f" ({told(of_data[mode])})" if beside and mode in of_data else "") for mode in modes
-        ]
+    def row(name: str, told: Callable[[Data], str], wanted: str = "") -> list[str]:
+        cells = [told(found[mode]) + (f" ({told(of_data[mode])})" if mode in of_data else "") for mode in modes]
         return [name, *cells, wanted]
 
     def numbers(values: Iterable[float | None], form: str) -> str:
@@ -250,7 +255,7 @@ def body(data: Data) -> str | None:
         share = row(
             f"{moved} at a hop's edge beyond the 99th percentile of the others",
             lambda x, moved=moved: f"{x[f'{moved} at seams']['worst_share']:.1%}",  # type: ignore[misc]
-            "about 1 %", beside=False,
+            "about 1 %",
         )  # fmt: skip
         rows.append(share)
     coupled = "; ".join(
