@@ -181,4 +181,4 @@ def shown_score(result: LipScore) -> str:
 
 
 def _two(value: float) -> str:
-    return "-" if not np.isfinite(value) else f"{value:.2f}".replace("0.", ".", 1)
+    return "-" if not np.isfinite(value) else f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"

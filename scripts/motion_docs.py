@@ -60,7 +60,7 @@ def filled(page: str, data: Data) -> str:
 
 def two(value: float | None) -> str:
     """``.83``; a dash where nothing was measured."""
-    return "–" if value is None else f"{value:.2f}".replace("0.", ".", 1)
+    return "–" if value is None else re.sub(r"^(-?)0\.", r"\1.", f"{value:.2f}")
 
 
 def interval(found: Data) -> str:
@@ -209,11 +209,13 @@ def sampling(data: Data) -> str | None:
             f"\n\nHands' beats with the accents of the same scenes (in brackets: 95th percentile of chance): {aligned}."
         )
     head = ["", "calls", "ms a hop, onnxruntime", "ms a hop, torch", "Fréchet distance", "over the teacher's"]
-    faster = (
-        f" Forty calls to four: {served['teacher, 40 steps'] / served['student, 4 steps']:.1f} times faster in onnxruntime (wanted: 9)."
-        if {"teacher, 40 steps", "student, 4 steps"} <= set(served)
-        else ""
-    )
+    pair = ("teacher, 40 steps", "student, 4 steps")
+    told = [
+        f"{seconds[pair[0]] / seconds[pair[1]]:.1f} times faster in {runtime}"
+        for runtime, seconds in (("onnxruntime", served), ("torch", torch))
+        if set(pair) <= set(seconds)
+    ]
+    faster = f" Forty calls to four: {', '.join(told)} (wanted: 9)." if told else ""
     return (
         f"{table(head, rows)}\n\n{about['windows']:.0f} held-out windows; {about['components']:.0f} components hold "
         f"{about['explained']:.0%} of the training windows' variance. CPU time of one thread, seven new frames, float32.{faster}{aligned}"

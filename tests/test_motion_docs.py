@@ -54,4 +54,4 @@ def test_what_an_engine_never_heard_fails_on_is_told() -> None:
 
 
 def test_figures_are_short() -> None:
-    assert [two(0.834), two(-0.07), two(1.0), two(12.3), two(None)] == [".83", "-.07", "1.00", "12.30", "–"]
+    assert [two(0.834), two(-0.07), two(1.0), two(20.92), two(None)] == [".83", "-.07", "1.00", "20.92", "–"]
