@@ -20,6 +20,7 @@ from avatar.motion.behaviour.head import PITCH_LIMIT_DEG, ROLL_LIMIT_DEG, YAW_LI
 from avatar.motion.behaviour.scene import PATIENCE_FRAMES, Activity, activity_of
 from avatar.motion.generator import condition
 from avatar.motion.generator.ahead import Ahead, SpeechAhead
+from avatar.motion.generator.lids import Lids
 from avatar.motion.generator.overlay import GestureOverlay
 from avatar.motion.generator.sampler import PLAYED_FRAMES, PREFIX_FRAMES
 from avatar.motion.generator.state import AT, D, from_motion, to_motion_values
@@ -35,6 +36,7 @@ SPEAKING_HOP, FIRST_HOP, SILENT_HOP = 5, 2, 10
 AHEAD_FRAMES = 2
 """Frames drawn beyond a speaking hop and drawn again by the next: what is coming shapes what is played."""
 
+_BLINK = AT["blink"]
 _HEAD_LIMITS = ((AT["head_yaw"], YAW_LIMIT_DEG), (AT["head_pitch"], PITCH_LIMIT_DEG), (AT["head_roll"], ROLL_LIMIT_DEG))
 
 
@@ -53,6 +55,7 @@ class _Frame:
     """A frame drawn and not yet played; ``state`` is float32 [D], ``condition`` [C]. A speaking one consumes sound."""
 
     step: _Step
+    lids: Lids
     state: NDArray[np.float32]
     condition: NDArray[np.float32]
     speaking: bool
@@ -74,6 +77,7 @@ class LearnedMotionSource:
         self._mode = Mode.IDLE
         self._manner = Manner()
         self._last = _Step(EasedMouth(), False, False, activity_of(self._mode, speaking=False))
+        self._lids = Lids()
         self._speaking = False
         self._silent_frames = 0
         self._number = 0  # of the next frame
@@ -157,7 +161,7 @@ class LearnedMotionSource:
             self._speech.advance()
         self._past = np.concatenate((self._past[1:], frame.state[None]))
         self._past_conditions = np.concatenate((self._past_conditions[1:], frame.condition[None]))
-        self._last, self._speaking = frame.step, speaking
+        self._last, self._lids, self._speaking = frame.step, frame.lids, speaking
         self._silent_frames = 0 if speaking else self._silent_frames + 1
         self._number += 1
         return frame
@@ -209,7 +213,12 @@ class LearnedMotionSource:
         states = self._model.sampler.draw(self._past, np.concatenate((self._past_conditions, conditions)), noise)
         for channel, limit in _HEAD_LIMITS:
             np.clip(states[:, channel], -limit, limit, out=states[:, channel])
-        self._drawn += [_Frame(step, states[i], conditions[i], speaking) for i, step in enumerate(steps)]
+        lids = self._lids
+        for i, step in enumerate(steps):
+            closure = float(states[i, _BLINK])
+            lids = lids.next(closure) if speaking else Lids(closure)  # silent, it blinks no oftener than people do
+            states[i, _BLINK] = lids.closure
+            self._drawn.append(_Frame(step, lids, states[i], conditions[i], speaking))
 
     def _noise(self, number: int) -> NDArray[np.float32]:
         return np.random.default_rng((self._seed, number)).standard_normal(D, np.float32)
