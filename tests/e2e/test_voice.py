@@ -30,8 +30,8 @@ def words(text: str) -> list[str]:
 
 
 def share_heard(said: str, heard: str) -> float:
-    """Words of ``said`` that stand in ``heard`` in order (longest common subsequence), as a share."""
-    a, b = words(said), words(heard)
+    """Words of ``said`` that stand in ``heard`` in order (longest common subsequence), as a share; "mr" is "mister" written short."""
+    a, b = (["mister" if word == "mr" else word for word in words(text)] for text in (said, heard))
     best = np.zeros((len(a) + 1, len(b) + 1), int)
     for i, x in enumerate(a):
         for j, y in enumerate(b):
