@@ -15,6 +15,7 @@ from streaming.errors import Busy, WorkerLost
 from streaming.workers import host
 from streaming.workers.local import HOST, LocalWorkerPool
 from streaming.workers.pool import WorkerSpec
+from tests.processes import children
 from tests.streaming.workers.test_local import take, until
 
 FAKES = "tests.streaming.workers.fakes"
@@ -44,7 +45,7 @@ async def test_two_conversations_share_a_process_and_each_has_its_own_beats() ->
             beats = await take(worker, 2)
             assert [beat.speech_samples for beat in beats] == [1920, 0]
             assert set(np.frombuffer(beats[0].pcm48k, "<i2").tolist()) == {number + 1}
-        (process,) = psutil.Process().children()
+        (process,) = children()
         assert not process.children(), "threads, not processes"
         await workers[0].close()
         workers[1].grant(1)
@@ -95,7 +96,7 @@ async def test_a_thread_that_hangs_takes_its_process_along() -> None:
         worker = await pool.acquire(SPEC)
         worker.grant(3)
         assert len(await take(worker, 2)) == 2
-        (process,) = psutil.Process().children()
+        (process,) = children()
         await worker.close()
         await until(
             lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, within_s=host.GRACE_S + 10

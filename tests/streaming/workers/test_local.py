@@ -25,6 +25,7 @@ from streaming.workers import local_worker
 from streaming.workers.local import LocalWorkerPool
 from streaming.workers.local_worker import LocalWorker
 from streaming.workers.pool import WorkerSpec
+from tests.processes import children
 from tests.streaming.test_playback import RecordingTrack
 
 FAKES = "tests.streaming.workers.fakes"
@@ -46,7 +47,7 @@ async def open_pool(factory: str = "make_beat_maker", capacity: int = 4) -> Asyn
 
 def worker_processes() -> list[psutil.Process]:
     """Children of the zygote."""
-    return [grandchild for child in psutil.Process().children() for grandchild in child.children()]
+    return [grandchild for child in children() for grandchild in child.children()]
 
 
 async def until(condition: Callable[[], bool], within_s: float = 5.0) -> float:
@@ -229,7 +230,7 @@ async def test_speech_goes_on_within_a_second_of_a_kill() -> None:
 async def test_the_zygote_itself_may_die() -> None:
     async with open_pool() as pool:
         worker = await pool.acquire(SPEC)
-        (zygote,) = psutil.Process().children()
+        (zygote,) = children()
         zygote.kill()
         with pytest.raises(WorkerLost):
             await take(worker, 1)
@@ -241,11 +242,11 @@ async def test_the_zygote_itself_may_die() -> None:
 async def test_a_start_that_nobody_waits_for_any_more_leaves_no_process() -> None:
     async with open_pool() as pool:  # which finds what is left
         starting = asyncio.create_task(pool.start())
-        await until(lambda: bool(psutil.Process().children()))
+        await until(lambda: bool(children()))
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await starting
-        assert not psutil.Process().children()
+        assert not children()
 
 
 async def test_workers_come_and_go_without_a_trace() -> None:
@@ -253,7 +254,7 @@ async def test_workers_come_and_go_without_a_trace() -> None:
         await (await pool.acquire(SPEC)).close()
         me = psutil.Process()
         await until(lambda: not worker_processes())
-        (zygote,) = me.children()
+        (zygote,) = children()
         before = me.num_fds(), zygote.num_fds()
         for _ in range(30):
             worker = await pool.acquire(SPEC)
