@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+# Threads that wait by spinning starve each other where tests share their cores with others. Read when torch loads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

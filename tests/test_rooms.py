@@ -30,7 +30,7 @@ BENCH_COMMANDS = {"server/cli/bench.py", "server/cli/motion/evaluate.py"}
 WRAPPED = {
     "ctranslate2": {"streaming/hearing/whisper_engine.py"},
     "faster_whisper": {"streaming/hearing/whisper_engine.py"},
-    "pocketsphinx": {"streaming/hearing/sphinx_engine.py"},
+    "pocketsphinx": {"streaming/hearing/sphinx_engine.py", "avatar/motion/training/people/aligner.py"},
     "mediapipe": {"avatar/landmarks.py"},
     "espeakng_loader": {"streaming/speaking/espeak_helper.py"},
     "huggingface_hub": {"avatar/echomimic/hub.py"},

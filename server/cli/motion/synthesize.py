@@ -48,7 +48,7 @@ def synthesize(
         workers=workers,
         espeak=(sys.executable, "-m", ESPEAK_HELPER),
     )
-    total_s = len(synthesis.plans(wanted)) * wanted.shard_s
+    total_s = synthesis.total_s(wanted)
     try:
         with seconds_done("Speech", total_s, quiet=as_json) as tell:
             manifest = synthesis.synthesize(

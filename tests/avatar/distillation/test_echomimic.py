@@ -50,6 +50,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory, networks: Networks) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_it_learns_what_its_teacher_does(networks: Networks, clips: Path, tmp_path: Path) -> None:
     """Towards making in two steps what the guided teacher makes in four, on clips that it has not seen. The teacher is
     random, so what it does is as hard to learn as can be: a tenth less error in a minute is learning."""

@@ -2,7 +2,7 @@
 
 train, valid and test share no sentence. valid has speakers of espeak-ng that train lacks, besides train's recorded voices;
 test has fourteen more of espeak-ng, and the speaker slt, whom flite and festival have both; left-out has the recorded voices of train with other text, for
-measuring a model whose training left one engine out.
+measuring a model whose training left one engine out. people has recordings of somebody (``training.people``) whom the others lack.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Split(StrEnum):
     VALID = "valid"
     TEST = "test"
     LEFT_OUT = "left-out"
+    PEOPLE = "people"
 
 
 TEXT = {

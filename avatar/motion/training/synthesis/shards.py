@@ -33,7 +33,7 @@ from avatar.motion.training.synthesis.voices import Engine, EngineFailed, Voice
 
 _FAILURES = 3
 """So many sentences in a row that a voice could not say, and the shard goes on without it."""
-_HEARD = 12
+HEARD = 12
 """Takes kept for babble."""
 _SPLIT_NUMBER = {split: number for number, split in enumerate(Split)}
 
@@ -73,7 +73,9 @@ class ShardMade:
 
 
 @dataclass(slots=True)
-class _Contents:
+class Contents:
+    """A shard that is being made."""
+
     arrays: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     offsets: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0]))
 
@@ -141,7 +143,7 @@ def make_shard(plan: ShardPlan, folder: Path, voices: list[Voice], engine_of: Ca
     """
     seed = (plan.seed, _SPLIT_NUMBER[plan.split], plan.number)
     schedule = Schedule(cast(voices, plan.split), np.random.default_rng(seed))
-    contents = _Contents()
+    contents = Contents()
     heard: list[Sound] = []
     spent: dict[str, float] = defaultdict(float)
     failures: dict[Voice, int] = defaultdict(int)
@@ -174,32 +176,41 @@ def make_shard(plan: ShardPlan, folder: Path, voices: list[Voice], engine_of: Ca
         failures[voice] = 0
         about = {"engine": voice.engine, "voice": voice.name, "speaker": voice.speaker, "language": voice.language, "text": text}  # fmt: skip
         clean = made.pcm16k.astype(np.float32) / np.float32(32768)
-        _add(contents, made, clean, about, heard, plan, rng)
+        add_take(contents, made, clean, about, heard, plan.renditions, rng)
         heard.append(clean)
-        del heard[:-_HEARD]
+        del heard[:-HEARD]
         schedule.spent(group, made.seconds)
         spent[voice.key] += made.seconds
     contents.write(plan.path(folder))
     return ShardMade(plan, dict(spent), tuple(notes))
 
 
-def _add_noise(contents: _Contents, heard: list[Sound], plan: ShardPlan, rng: np.random.Generator) -> float:
+def _add_noise(contents: Contents, heard: list[Sound], plan: ShardPlan, rng: np.random.Generator) -> float:
     """A take in which nobody speaks, and the mouth stays shut. Returns its seconds."""
     samples = int(rng.integers(40, 120)) * FRAME_SAMPLES
     noise, kind = background(samples, [], rng)  # babble is left out: somebody does speak in it
     clean = noise * np.float32(10 ** ((rng.uniform(-65.0, -22.0) - level_db(noise)) / 20))
     pcm = np.round(np.clip(clean, -1, 1) * 32767).astype(np.int16)
     about = {"engine": NOISE, "voice": kind, "speaker": NOISE, "language": "", "text": ""}
-    _add(contents, Take(pcm, ()), pcm.astype(np.float32) / np.float32(32768), about, heard, plan, rng)
+    clean = pcm.astype(np.float32) / np.float32(32768)
+    add_take(contents, Take(pcm, ()), clean, about, heard, plan.renditions, rng)
     return samples / RATE_HZ
 
 
-def _add(
-    contents: _Contents, made: Take, clean: Sound, about: Mapping[str, str], heard: list[Sound], plan: ShardPlan,
+def add_take(
+    contents: Contents, made: Take, clean: Sound, about: Mapping[str, str], heard: list[Sound], renditions: int,
     rng: np.random.Generator,
 ) -> None:  # fmt: skip
+    """A take with its labels and renditions.
+
+    Args:
+        clean: its sound, float32 within -1..1, [samples].
+        about: engine, voice, speaker, language and text.
+        heard: other takes, which babble is made of.
+        renditions: augmented ones, besides the clean one.
+    """
     contents.add(made, label(made), about)
-    for number in range(1 + plan.renditions):
+    for number in range(1 + renditions):
         sound, kind = (clean, "clean") if number == 0 else augment(clean, heard, rng)
         mel = log_mel(sound, RATE_HZ)
         assert mel.shape == (len(clean) // HOP_SAMPLES, BANDS)

@@ -20,6 +20,9 @@ from typing import Any
 import numpy as np
 
 from avatar.errors import AvatarError
+from avatar.motion.training.people import recordings
+from avatar.motion.training.people.shards import PeopleMade, PeoplePlan, make_people_shard
+from avatar.motion.training.people.shards import plans as people_plans
 from avatar.motion.training.synthesis.corpus import Split, cast, engines_of
 from avatar.motion.training.synthesis.espeak import EspeakEngine
 from avatar.motion.training.synthesis.festival import FestivalEngine
@@ -54,6 +57,7 @@ class Wanted:
         workers: processes.
         espeak: command that starts the helper process of espeak-ng (``espeak.EspeakEngine``); empty for none.
         shard_s: seconds of clean speech in a shard.
+        share: where recordings of people are looked for (``training.people.recordings``).
     """
 
     out: Path
@@ -63,10 +67,19 @@ class Wanted:
     workers: int = 2
     espeak: tuple[str, ...] = ()
     shard_s: float = SHARD_S
+    share: Path = recordings.SHARE
+
+
+Plan = ShardPlan | PeoplePlan
+
+
+def total_s(wanted: Wanted) -> float:
+    """Seconds of clean sound in all shards, about."""
+    return sum(plan.seconds for plan in _all_plans(wanted))
 
 
 def plans(wanted: Wanted) -> list[ShardPlan]:
-    """Every shard, in the order of making."""
+    """Every synthetic shard, in the order of making."""
     train = max(round(wanted.hours * 3600 / wanted.shard_s), 1)
     order = [(Split.TRAIN, number) for number in range(min(_FIRST_TRAIN, train))]
     order += [(split, number) for split, count in _OTHER_SHARDS.items() for number in range(count)]
@@ -81,7 +94,7 @@ def synthesize(
 
     Args:
         wanted: what.
-        on_seconds: called with the seconds of sound that are done, of ``len(plans(wanted)) * wanted.shard_s``.
+        on_seconds: called with the seconds of sound that are done, of ``total_s(wanted)``.
         on_note: called with a line for people, where a voice is left out.
 
     Returns:
@@ -101,15 +114,20 @@ def synthesize(
         on_note(
             "neither flite nor festival is installed: all voices are espeak-ng's, and what learns from them knows no others"
         )
+    todo = _all_plans(wanted)
+    if not any(isinstance(plan, PeoplePlan) for plan in todo):
+        on_note(
+            "no recordings of people are installed (apt install asterisk-core-sounds-en-g722 fillets-ng-data-cs ...;"
+            " docs/motion.md lists them): natural speech will be read less well"
+        )
     manifest = _begin(folder, wanted, voices)
-    todo = plans(wanted)
     done_s = 0.0
     told: set[str] = set()
     try:
-        for made in _made(todo, folder, wanted, voices):
-            done_s += wanted.shard_s
+        for plan, notes in _made(todo, folder, wanted, voices):
+            done_s += plan.seconds
             on_seconds(done_s)
-            for note in made.notes if isinstance(made, ShardMade) else ():
+            for note in notes:
                 if note.split(" is ")[0] not in told:
                     told.add(note.split(" is ")[0])
                     on_note(note)
@@ -145,7 +163,7 @@ def contents(folder: Path) -> dict[str, Any]:
         seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         utterances = 0
         speakers: set[str] = set()
-        for path in sorted((folder / split.value).glob("[0-9]*.npz")):
+        for path in sorted((folder / split.value).glob("*.npz")):
             with np.load(path, allow_pickle=False) as shard:
                 lengths = np.diff(shard["pcm_offset"]) / 16_000
                 utterances += len(lengths)
@@ -161,6 +179,12 @@ def contents(folder: Path) -> dict[str, Any]:
             **{f"seconds_by_{key}": {n: round(s, 1) for n, s in sorted(c.items())} for key, c in seconds.items()},
         }
     return found
+
+
+def _all_plans(wanted: Wanted) -> list[Plan]:
+    """Those of people last; without espeak-ng nobody can tell how their words are pronounced."""
+    found = recordings.installed(wanted.share) if wanted.espeak else []
+    return [*plans(wanted), *people_plans(found, wanted.seed, wanted.renditions)]
 
 
 def _engines(espeak: Sequence[str], scratch: Path) -> dict[str, Engine]:
@@ -186,7 +210,10 @@ def _begin(folder: Path, wanted: Wanted, voices: list[Voice]) -> dict[str, Any]:
             "parley": importlib.metadata.version("parley"),
             "engines": list(engines_of(voices)),
             "voices": _described(voices),
-            "text": "generated from templates and word lists written for this project; nothing is copied",
+            "people": [
+                asdict(speaker) for speaker in dict.fromkeys(r.speaker for r in recordings.installed(wanted.share))
+            ],
+            "text": "of synthetic voices generated from templates and word lists written for this project; nothing is copied",
         }
         _write(path, manifest)
     except (OSError, json.JSONDecodeError) as error:
@@ -218,12 +245,14 @@ def _words(settings: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in settings.items())
 
 
-def _made(todo: list[ShardPlan], folder: Path, wanted: Wanted, voices: list[Voice]) -> Iterator[ShardMade | None]:
-    """Each shard as it is finished; None for one that was there, or that nobody can speak (left-out, without recorded voices)."""
+def _made(
+    todo: list[Plan], folder: Path, wanted: Wanted, voices: list[Voice]
+) -> Iterator[tuple[Plan, tuple[str, ...]]]:
+    """Each shard as it is finished, with its notes; at once what was there, or nobody can speak (left-out, without recorded voices)."""
     missing = []
     for plan in todo:
-        if plan.path(folder).exists() or not cast(voices, plan.split):
-            yield None
+        if plan.path(folder).exists() or (isinstance(plan, ShardPlan) and not cast(voices, plan.split)):
+            yield plan, ()
         else:
             missing.append(plan)
     if not missing:
@@ -233,10 +262,13 @@ def _made(todo: list[ShardPlan], folder: Path, wanted: Wanted, voices: list[Voic
         tempfile.TemporaryDirectory(prefix="parley-synthesis-") as scratch,
         ProcessPoolExecutor(wanted.workers, context, _start_worker, (wanted.espeak, Path(scratch))) as pool,
     ):
-        futures: list[Future[ShardMade]] = [pool.submit(partial(_work, plan, folder, voices)) for plan in missing]
+        futures: list[Future[ShardMade | PeopleMade]] = [
+            pool.submit(partial(_work, plan, folder, voices)) for plan in missing
+        ]
         try:
             for future in as_completed(futures):
-                yield future.result()
+                made = future.result()
+                yield made.plan, made.notes
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -250,5 +282,9 @@ def _start_worker(espeak: tuple[str, ...], scratch: Path) -> None:
     _worker_engines.update(_engines(espeak, scratch))
 
 
-def _work(plan: ShardPlan, folder: Path, voices: list[Voice]) -> ShardMade:
+def _work(plan: Plan, folder: Path, voices: list[Voice]) -> ShardMade | PeopleMade:
+    if isinstance(plan, PeoplePlan):
+        espeak = _worker_engines[ESPEAK]
+        espeak.renew()
+        return make_people_shard(plan, folder, espeak)
     return make_shard(plan, folder, voices, lambda voice: _worker_engines[voice.engine])

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from avatar.speech import Phoneme
 
 ESPEAK, FLITE, FESTIVAL = "espeak-ng", "flite", "festival"
+PEOPLE = "people"
+"""In the place of an engine: a person who was recorded."""
 RECORDED = (FLITE, FESTIVAL)
 """Engines whose voices are made from a person's recordings (diphones, units, or models trained on them)."""
 

@@ -12,8 +12,9 @@ import pytest
 
 from avatar.motion.training.synthesis import synthesis
 from avatar.motion.training.synthesis.corpus import Split
-from avatar.motion.training.synthesis.synthesis import SynthesisFailed, Wanted, plans, synthesize
+from avatar.motion.training.synthesis.synthesis import SynthesisFailed, Wanted, plans, synthesize, total_s
 from avatar.motion.training.synthesis.voices import Voice
+from tests.avatar.motion.training.people.share import espeak, prompts, spoken
 
 HELPER = (sys.executable, "-m", "streaming.speaking.espeak_helper")
 
@@ -28,7 +29,9 @@ def espeak_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def wanted(out: Path, **changes: object) -> Wanted:
-    small = Wanted(out=out, hours=8.0 / 3600, renditions=1, seed=1, workers=1, espeak=HELPER, shard_s=4.0)
+    small = Wanted(
+        out=out, hours=8.0 / 3600, renditions=1, seed=1, workers=1, espeak=HELPER, shard_s=4.0, share=out / "share"
+    )
     return replace(small, **changes)  # type: ignore[arg-type]
 
 
@@ -47,6 +50,7 @@ def test_data_is_made_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monke
     assert shards == ["speech/test/0000.npz", "speech/train/0000.npz", "speech/train/0001.npz", "speech/valid/0000.npz"]
     assert done[-1] == len(plans(what)) * what.shard_s
     assert any("all voices are espeak-ng's" in note for note in notes)
+    assert any("no recordings of people are installed" in note for note in notes) and manifest["people"] == []
     assert manifest == json.loads((tmp_path / "speech" / "manifest.json").read_text("utf-8"))
     assert {voice["licence"] for voice in manifest["voices"]} == {"GPL-3.0-or-later"}  # type: ignore[attr-defined]
     assert manifest["contents"]["train"]["hours"] > 0  # type: ignore[index]
@@ -62,9 +66,29 @@ def test_data_is_made_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monke
         run(replace(what, seed=2))
 
 
+@pytest.mark.slow
+def test_people_are_heard_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pocketsphinx")
+    with espeak() as engine:
+        pcm = spoken(engine, "Bob may buy a map.", "en-US")
+    prompts(tmp_path / "share", "en_US_f_Allison", "en", {"bob": "Bob may buy a map."}, {"bob": pcm})
+    monkeypatch.setattr(synthesis, "_OTHER_SHARDS", {})
+    what = wanted(tmp_path, hours=4.0 / 3600)
+    manifest, done, notes = run(what)
+    assert not any("no recordings of people" in note for note in notes)
+    assert done[-1] == total_s(what) > what.shard_s
+    people = tmp_path / "speech" / "train" / "people-allison-en-00.npz"
+    made = people.read_bytes()
+    assert [speaker["name"] for speaker in manifest["people"]] == ["allison-en"]  # type: ignore[attr-defined]
+    assert manifest["contents"]["train"]["seconds_by_engine"]["people"] > 3  # type: ignore[index]
+    people.unlink()
+    run(what)
+    assert people.read_bytes() == made
+
+
 def test_training_can_begin_on_the_first_shards() -> None:
     order = [plan.split for plan in plans(Wanted(Path("x"), hours=12.0))]
-    assert order.count(Split.TRAIN) == 54 and set(order[4:9]) == set(Split) - {Split.TRAIN}
+    assert order.count(Split.TRAIN) == 54 and set(order[4:9]) == set(Split) - {Split.TRAIN, Split.PEOPLE}
     assert len({plan.path(Path()) for plan in plans(Wanted(Path("x")))}) == len(order)
 
 
