@@ -20,8 +20,10 @@ from avatar.motion.behaviour.head import PITCH_LIMIT_DEG, ROLL_LIMIT_DEG, YAW_LI
 from avatar.motion.behaviour.scene import PATIENCE_FRAMES, Activity, activity_of
 from avatar.motion.generator import condition
 from avatar.motion.generator.ahead import Ahead, SpeechAhead
+from avatar.motion.generator.gaze import Gaze
 from avatar.motion.generator.lids import Lids
-from avatar.motion.generator.overlay import GestureOverlay
+from avatar.motion.generator.nods import ListeningNods
+from avatar.motion.generator.overlay import GestureOverlay, Overlay
 from avatar.motion.generator.sampler import PLAYED_FRAMES, PREFIX_FRAMES
 from avatar.motion.generator.state import AT, D, from_motion, to_motion_values
 from avatar.motion.generator.weights import MotionModel
@@ -36,7 +38,7 @@ SPEAKING_HOP, FIRST_HOP, SILENT_HOP = 5, 2, 10
 AHEAD_FRAMES = 2
 """Frames drawn beyond a speaking hop and drawn again by the next: what is coming shapes what is played."""
 
-_BLINK = AT["blink"]
+_BLINK, _GAZE_YAW, _GAZE_PITCH = AT["blink"], AT["gaze_yaw"], AT["gaze_pitch"]
 _HEAD_LIMITS = ((AT["head_yaw"], YAW_LIMIT_DEG), (AT["head_pitch"], PITCH_LIMIT_DEG), (AT["head_roll"], ROLL_LIMIT_DEG))
 
 
@@ -56,6 +58,7 @@ class _Frame:
 
     step: _Step
     lids: Lids
+    gaze: Gaze
     state: NDArray[np.float32]
     condition: NDArray[np.float32]
     speaking: bool
@@ -74,10 +77,11 @@ class LearnedMotionSource:
         self._seed = abs(seed)
         self._speech = SpeechAhead(model.encoder(), model.hindsight)
         self._overlay = GestureOverlay()
+        self._nods = ListeningNods(self._seed)
         self._mode = Mode.IDLE
         self._manner = Manner()
         self._last = _Step(EasedMouth(), False, False, activity_of(self._mode, speaking=False))
-        self._lids = Lids()
+        self._lids, self._gaze = Lids(), Gaze()
         self._speaking = False
         self._silent_frames = 0
         self._number = 0  # of the next frame
@@ -132,7 +136,7 @@ class LearnedMotionSource:
         if speaking and frames > self.ready():
             raise ValueError(f"{frames} speaking frames asked for, {self.ready()} are ready")
         played = [self._play(speaking) for _ in range(frames)]
-        overlays = [self._overlay.step() for _ in range(frames)]
+        overlays = [self._overlaid(speaking) for _ in range(frames)]
         states = np.array([frame.state for frame in played], np.float32).reshape(frames, D)
         for state, overlay in zip(states, overlays, strict=True):
             overlay.add(state)
@@ -146,6 +150,11 @@ class LearnedMotionSource:
         for row, overlay in zip(values, overlays, strict=True):
             overlay.place(row)
         return Motion(values)
+
+    def _overlaid(self, speaking: bool) -> Overlay:
+        if self._mode is Mode.LISTENING and not speaking and (strength := self._nods.step()) is not None:
+            self._overlay.start(Gesture.NOD, strength)
+        return self._overlay.step()
 
     def _play(self, speaking: bool) -> _Frame:
         """The next frame, drawn if it is not yet."""
@@ -161,7 +170,7 @@ class LearnedMotionSource:
             self._speech.advance()
         self._past = np.concatenate((self._past[1:], frame.state[None]))
         self._past_conditions = np.concatenate((self._past_conditions[1:], frame.condition[None]))
-        self._last, self._lids, self._speaking = frame.step, frame.lids, speaking
+        self._last, self._lids, self._gaze, self._speaking = frame.step, frame.lids, frame.gaze, speaking
         self._silent_frames = 0 if speaking else self._silent_frames + 1
         self._number += 1
         return frame
@@ -213,12 +222,13 @@ class LearnedMotionSource:
         states = self._model.sampler.draw(self._past, np.concatenate((self._past_conditions, conditions)), noise)
         for channel, limit in _HEAD_LIMITS:
             np.clip(states[:, channel], -limit, limit, out=states[:, channel])
-        lids = self._lids
+        lids, gaze = self._lids, self._gaze
         for i, step in enumerate(steps):
             closure = float(states[i, _BLINK])
             lids = lids.next(closure) if speaking else Lids(closure)  # silent, it blinks no oftener than people do
-            states[i, _BLINK] = lids.closure
-            self._drawn.append(_Frame(step, lids, states[i], conditions[i], speaking))
+            gaze = gaze.next(float(states[i, _GAZE_YAW]), float(states[i, _GAZE_PITCH]))
+            states[i, _BLINK], states[i, _GAZE_YAW], states[i, _GAZE_PITCH] = lids.closure, gaze.yaw, gaze.pitch
+            self._drawn.append(_Frame(step, lids, gaze, states[i], conditions[i], speaking))
 
     def _noise(self, number: int) -> NDArray[np.float32]:
         return np.random.default_rng((self._seed, number)).standard_normal(D, np.float32)

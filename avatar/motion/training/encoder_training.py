@@ -57,13 +57,13 @@ class EncoderTraining:
     measure_every: steps between measurements and checkpoints.
     """
 
-    steps: int = 8000
+    steps: int = 10_000
     rows: int = 32
     hops: int = 480
     peak: float = 1.5e-3
     seed: int = 0
     leave_out: tuple[str, ...] = ()
-    measure_every: int = 250
+    measure_every: int = 500
     shape: EncoderShape = field(default_factory=EncoderShape)
 
     def about(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from avatar.motion.evaluation.behaviour import moving, nods
 from avatar.motion.generator.source import LearnedMotionSource
 from avatar.motion.generator.weights import FILES, SHIPPED_DIR, MotionModel, check, load
 from avatar.motion.motion import INDEX, Motion
@@ -99,3 +100,12 @@ def test_minutes_of_everything_stay_in_range(model: MotionModel) -> None:
     shut = values[:, INDEX["eyeBlinkLeft"]] > 0.8
     blinks = (np.diff(shut.astype(int)) == 1).sum() / (len(values) / 25 / 60)
     assert 5 < blinks < 60
+
+
+@pytest.mark.parametrize("mode", [Mode.LISTENING, Mode.IDLE])
+def test_without_speech_it_looks_at_somebody_and_nods_to_who_speaks(model: MotionModel, mode: Mode) -> None:
+    source = LearnedMotionSource(model, 3)
+    source.set_mode(mode)
+    motion = source.take(25 * 120, speaking=False)
+    assert 1.0 < moving(motion).gaze_bout_s < 4.0
+    assert (5 <= nods(motion) <= 15) is (mode is Mode.LISTENING)
