@@ -179,6 +179,15 @@ def _voices(report: Report, make: MakeSource, material: Material, tell: Tell) ->
     for name, groups in found.items():
         if name != MODEL:
             report.add(f"... {name}", shown_score(groups["all"]))
+    people = list(held_out_clips(speech / "people", most=motion_lips.HELD_OUT))
+    if people:
+        tell("lips: people held out")
+        of_people = motion_lips.table(systems, people, tell, lags=False)
+        report.data["people held out"] = {name: score.as_dict() for name, score in of_people.items()}
+        for name, score in of_people.items():
+            report.add("people held out" if name == MODEL else f"... {name}", shown_score(score))
+    else:
+        report.notes.append(f"Not measured: people held out; {speech / 'people'} holds no shards.")
     without = motion_left_out.encoders_without(material.runs) if material.runs is not None else []
     if not without:
         report.notes.append(

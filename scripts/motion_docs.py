@@ -128,6 +128,14 @@ def voices(data: Data) -> str | None:
     )
 
 
+def people(data: Data) -> str | None:
+    found = data.get("people held out")
+    if not found:
+        return None
+    told = lips({SYSTEMS[name]: found[name] for name in SYSTEMS if name in found}, lag=False)
+    return f"{told}\n\n{found['model']['closures']} closures in {found['model']['seconds']:.0f} s."
+
+
 def left_out(data: Data) -> str | None:
     parts = []
     for name, groups in data.items():
@@ -339,7 +347,10 @@ def card(data: Data) -> str | None:
             "speech to train on",
             f"{contents['train']['hours']:.1f} h of {contents['train']['speakers']} speakers ({shares}), each thrice",
         ],
-        ["held out", ", ".join(f"{name} {contents[name]['hours']:.2f} h" for name in ("valid", "test", "left-out"))],
+        [
+            "held out",
+            ", ".join(f"{name} {contents[name]['hours']:.2f} h" for name in ("valid", "test", "left-out", "people")),
+        ],
     ]
     return table(["", "on two shared cores of a server"], rows)
 
@@ -348,6 +359,7 @@ TABLES: dict[str, Callable[[Data], str | None]] = {
     "recordings": recordings,
     "clips": clips,
     "voices": voices,
+    "people": people,
     "left-out": left_out,
     "distorted": distorted,
     "pixels": pixels,

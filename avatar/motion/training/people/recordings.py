@@ -53,7 +53,7 @@ _PROMPTS = {
     "en_US_f_Allison": ("en", Speaker("allison-en", "en-US", Split.TRAIN, "CC-BY-SA-3.0, Allison Smith (Debian: asterisk-core-sounds-en-g722)")),
     "es_MX_f_Allison": ("es", Speaker("allison-es", "es-419", Split.TRAIN, "CC-BY-SA-3.0, Allison Smith (Debian: asterisk-core-sounds-es-g722)")),
     "fr_CA_f_June": ("fr", Speaker("june", "fr", Split.TRAIN, "CC-BY-SA-3.0, June Wallack (Debian: asterisk-core-sounds-fr-g722)")),
-    "it_IT_m_Carlo": ("it", Speaker("carlo", "it", Split.VALID, "Carlo Flora's, as Debian's asterisk-core-sounds-it-g722 has it")),
+    "it_IT_m_Carlo": ("it", Speaker("carlo", "it", Split.VALID, "CC-BY-3.0, Carlo Flora (Debian: asterisk-core-sounds-it-g722)")),
     "ru_RU_f_IvrvoiceRU": ("ru", Speaker("ivrvoice", "ru", Split.PEOPLE, "CC-BY-3.0, Maxim Topal (Debian: asterisk-core-sounds-ru-g722)")),
 }  # fmt: skip
 _FISH = {
