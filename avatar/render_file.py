@@ -23,7 +23,7 @@ from avatar.errors import MediaFileError
 from avatar.mark import Mark, apply_mark
 from avatar.motion.source import MotionSource
 from avatar.renderer import Renderer
-from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SPEECH_RATE_HZ, SpeechChunk
+from avatar.speech import FRAME_RATE_HZ, SPEECH_RATE_HZ, SpeechChunk
 
 TAIL_FRAMES = 12
 """Frames after the last word, so that the mouth comes to rest before the picture ends (0.48 s)."""
@@ -42,15 +42,17 @@ class RenderedFile:
         path: of the file.
         frames: video frames, the tail included.
         speech_s: seconds of speech.
+    fps: video frames a second.
     """
 
     path: Path
     frames: int
     speech_s: float
+    fps: int = FRAME_RATE_HZ
 
     @property
     def duration_s(self) -> float:
-        return self.frames / FRAME_RATE_HZ
+        return self.frames / self.fps
 
 
 def check_output(path: Path, *, overwrite: bool, not_over: Path | None = None) -> None:
@@ -113,24 +115,26 @@ def write_beats(
     height: int,
     *,
     mark: Mark | None,
+    fps: int = FRAME_RATE_HZ,
     on_progress: Callable[[float], None] = lambda seconds: None,
 ) -> RenderedFile:
     """The part of ``render_file`` after the drawing.
 
     Args:
-        beats: taken one at a time; ``width`` x ``height``.
+        beats: taken one at a time; ``width`` x ``height``, each with the sound of one frame.
+        fps: frames a second.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     frames, samples = 0, 0
     try:
-        with _Mp4Writer(partial, width, height) as writer:
+        with _Mp4Writer(partial, width, height, fps) as writer:
             for beat in beats:
                 if mark is not None:
                     apply_mark(beat.frame, mark)
                 writer.write(beat.frame, beat.pcm48k)
                 frames += 1
                 samples += beat.speech_samples
-                on_progress(frames / FRAME_RATE_HZ)
+                on_progress(frames / fps)
         append_xmp(partial)
         partial.replace(path)
     except (av.error.FFmpegError, OSError) as error:
@@ -140,7 +144,7 @@ def write_beats(
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
-    return RenderedFile(path, frames, samples / SPEECH_RATE_HZ)
+    return RenderedFile(path, frames, samples / SPEECH_RATE_HZ, fps)
 
 
 def _beats(speech: Iterable[SpeechChunk], maker: BeatMaker) -> Iterator[RenderedBeat]:
@@ -166,12 +170,12 @@ def _beats(speech: Iterable[SpeechChunk], maker: BeatMaker) -> Iterator[Rendered
 class _Mp4Writer:
     """Encodes beats into an MP4 whose index is moved to its front when it is closed."""
 
-    def __init__(self, path: Path, width: int, height: int) -> None:
+    def __init__(self, path: Path, width: int, height: int, fps: int) -> None:
         self._container: Any = av.open(
             f"file:{path.absolute()}", "w", format="mp4", options={"movflags": "faststart+use_metadata_tags"}
         )
         self._container.metadata.update(mp4_tags())
-        video = self._container.add_stream("libx264", rate=FRAME_RATE_HZ, options=_X264)
+        video = self._container.add_stream("libx264", rate=fps, options=_X264)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         # what OpenCV's conversion makes, said in the file: players otherwise guess by the picture's height
         video.codec_context.colorspace = Colorspace.SMPTE170M
@@ -180,19 +184,20 @@ class _Mp4Writer:
         video.codec_context.color_trc = ColorTrc.BT709
         audio = self._container.add_stream("aac", rate=SPEECH_RATE_HZ, layout="mono")
         audio.bit_rate = _AAC_BITRATE_BPS
-        self._video, self._audio = video, audio
-        self._beats = 0
+        self._video, self._audio, self._fps = video, audio, fps
+        self._beats = self._samples = 0
 
     def write(self, frame_bgr: NDArray[np.uint8], pcm48k: NDArray[np.int16]) -> None:
         i420 = np.asarray(cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2YUV_I420), np.uint8)
         picture = av.VideoFrame.from_ndarray(i420, format="yuv420p")
-        picture.pts, picture.time_base = self._beats, Fraction(1, FRAME_RATE_HZ)
+        picture.pts, picture.time_base = self._beats, Fraction(1, self._fps)
         sound = av.AudioFrame.from_ndarray(pcm48k[None], format="s16", layout="mono")
         sound.sample_rate = SPEECH_RATE_HZ
-        sound.pts, sound.time_base = self._beats * BEAT_SAMPLES, Fraction(1, SPEECH_RATE_HZ)
+        sound.pts, sound.time_base = self._samples, Fraction(1, SPEECH_RATE_HZ)
         self._container.mux(self._video.encode(picture))
         self._container.mux(self._audio.encode(sound))
         self._beats += 1
+        self._samples += len(pcm48k)
 
     def __enter__(self) -> _Mp4Writer:
         return self

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from avatar.echomimic.offline import ClipSettings, draw_clip
+from avatar.echomimic.offline import FPS, FRAME_SAMPLES, ClipSettings, draw_clip
 from avatar.echomimic.options import RANDOM_WEIGHTS, Drive, Options
 from avatar.echomimic.persona import open_reference
 from avatar.echomimic.poses import PoseLoops, PoseSequence
@@ -22,7 +21,7 @@ from avatar.motion.motion import Motion
 from avatar.motion.source import MotionSource
 from avatar.persona import Persona
 from avatar.render_file import TAIL_FRAMES, RenderedFile, write_beats
-from avatar.speech import BEAT_SAMPLES, SpeechChunk
+from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SpeechChunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def render_clip(
     reference = open_reference(clip.persona, networks, size, clip.framing, cache_of(options))
     chunks = list(clip.speech)
     pcm48k = np.concatenate([chunk.pcm48k for chunk in chunks] or [np.zeros(0, np.int16)])
-    hands = _hands(clip.motion, chunks, len(pcm48k), options)
+    hands = clip_hands(clip.motion, chunks, len(pcm48k), options)
     settings = _settings(options, clip)
     beats = draw_clip(
         networks,
@@ -82,7 +81,7 @@ def render_clip(
         silent=options.drive is Drive.POSES,
         on_step=lambda number: on_step(number + 1, settings.steps),
     )
-    return write_beats(beats, path, clip.size, clip.size, mark=mark, on_progress=on_progress)
+    return write_beats(beats, path, clip.size, clip.size, mark=mark, fps=FPS, on_progress=on_progress)
 
 
 def _settings(options: Options, clip: Clip) -> ClipSettings:
@@ -92,17 +91,28 @@ def _settings(options: Options, clip: Clip) -> ClipSettings:
     return ClipSettings.of(release(variant), steps=clip.steps, seed=clip.seed)
 
 
-def _hands(motion: MotionSource, chunks: list[SpeechChunk], samples: int, options: Options) -> PoseSequence:
-    """Of every frame: the speech's, and a tail at rest."""
+def clip_hands(motion: MotionSource, chunks: list[SpeechChunk], samples: int, options: Options) -> PoseSequence:
+    """The hands of every frame, the speech's and a tail's at rest. A pose sequence goes on by one of its frames with each.
+
+    Args:
+        motion: moves the hands where no pose sequence does; at 25 frames a second, of which the nearest are taken.
+        samples: of all ``chunks``, at 48 kHz.
+
+    Raises:
+        MediaFileError: the options' pose sequence cannot be read.
+    """
     for chunk in chunks:
         motion.push(chunk)
     motion.finish()
-    speaking = min(-(-samples // BEAT_SAMPLES), motion.ready())
-    rows = [motion.take(speaking, speaking=True), motion.take(TAIL_FRAMES, speaking=False)]
-    flags: NDArray[np.bool_] = np.arange(speaking + TAIL_FRAMES) < speaking
+    spoken = min(-(-samples // BEAT_SAMPLES), motion.ready())
+    tail = TAIL_FRAMES + 1  # one more at 25 frames a second than at 24
+    made = np.concatenate([motion.take(spoken, speaking=True).values, motion.take(tail, speaking=False).values])
+    speaking = -(-min(samples, spoken * BEAT_SAMPLES) // FRAME_SAMPLES)
+    frames = np.arange(speaking + TAIL_FRAMES)
+    nearest = ((frames + 0.5) * FRAME_RATE_HZ / FPS).astype(int)
     if options.drive is Drive.SOUND:
         loops = PoseLoops(None)
     else:
         idle = PoseSequence.load(Path(options.idle_poses)) if options.idle_poses else None
         loops = PoseLoops(PoseSequence.load(Path(options.poses)), idle)
-    return loops.take(Motion(np.concatenate([part.values for part in rows])), flags)
+    return loops.take(Motion(made[np.minimum(nearest, len(made) - 1)]), frames < speaking)

@@ -21,8 +21,12 @@ from avatar.echomimic.persona import Reference
 from avatar.echomimic.poses import PoseSequence
 from avatar.echomimic.released import Release
 from avatar.echomimic.renderer import draw_map, finish_frame
-from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SPEECH_RATE_HZ
+from avatar.speech import SPEECH_RATE_HZ
 
+FPS = 24
+"""Frames a second of a clip: those of the authors' scripts and of the pose sequences that they released."""
+FRAME_SAMPLES = SPEECH_RATE_HZ // FPS
+"""Sound of one frame, at 48 kHz."""
 GUIDED_AT_ONCE = 16
 """Pose maps that go through the guide together; its widest layer keeps 16 channels at full size."""
 
@@ -69,14 +73,14 @@ def clip_latents(
         networks: on their device.
         reference: of the persona.
         pcm16k: float32 [samples] at 16 kHz, the whole sound.
-        hands: of every frame; at 25 frames a second.
+        hands: of every frame, ``FPS`` a second.
         settings: see there.
         on_step: called after each step with its number.
     """
     frames = len(hands)
     device = networks.denoiser.conv_in.weight.device
     mel = log_mel(pcm16k, networks.config.whisper.mel_bands).to(device)
-    audio = slice_windows(encode_clip(networks.whisper, mel), frames, FRAME_RATE_HZ)[None]
+    audio = slice_windows(encode_clip(networks.whisper, mel), frames, FPS)[None]
     height, width = reference.latent.shape[-2:]
     generator = torch.Generator().manual_seed(settings.seed)
     noise = initial_noise((1, LATENT_CHANNELS, frames, height, width), generator, limit=settings.noise_limit)
@@ -120,7 +124,7 @@ def draw_clip(
     silent: bool = False,
     on_step: Callable[[int], None] = lambda step: None,
 ) -> Iterator[RenderedBeat]:
-    """Beats of a whole clip. Denoising is done before the first comes; decoding as they are taken, one at a time.
+    """Frames of a whole clip, ``FPS`` a second, each with its sound. Denoising is done before the first comes; decoding as they are taken, one at a time.
 
     Args:
         pcm48k: int16, the whole speech; beyond it there is silence.
@@ -128,8 +132,8 @@ def draw_clip(
         size: side of the frames.
         silent: the pictures hear nothing of the speech.
     """
-    sound = pcm48k[: len(hands) * BEAT_SAMPLES]
-    filled = np.concatenate([sound, np.zeros(len(hands) * BEAT_SAMPLES - len(sound), np.int16)])
+    sound = pcm48k[: len(hands) * FRAME_SAMPLES]
+    filled = np.concatenate([sound, np.zeros(len(hands) * FRAME_SAMPLES - len(sound), np.int16)])
     told = np.zeros_like(filled) if silent else filled
     pcm16k = soxr.resample(told.astype(np.float32) / np.float32(32768), SPEECH_RATE_HZ, SAMPLE_RATE_HZ)
     latents = clip_latents(networks, reference, np.asarray(pcm16k, np.float32), hands, settings, on_step)
@@ -137,6 +141,6 @@ def draw_clip(
         picture = networks.vae.decode(latents[:, :, number])[0]
         rgb = (picture.float() * 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
         frame = finish_frame(np.ascontiguousarray(rgb[..., ::-1]), size, random=networks.synthetic)
-        speech = min(max(len(sound) - number * BEAT_SAMPLES, 0), BEAT_SAMPLES)
-        pcm = filled[number * BEAT_SAMPLES : (number + 1) * BEAT_SAMPLES]
+        speech = min(max(len(sound) - number * FRAME_SAMPLES, 0), FRAME_SAMPLES)
+        pcm = filled[number * FRAME_SAMPLES : (number + 1) * FRAME_SAMPLES]
         yield RenderedBeat(pcm, frame, speech, last=number + 1 == len(hands))
