@@ -57,7 +57,7 @@ class EncoderTraining:
     measure_every: steps between measurements and checkpoints.
     """
 
-    steps: int = 10_000
+    steps: int = 15_000
     rows: int = 32
     hops: int = 480
     peak: float = 1.5e-3
