@@ -85,7 +85,8 @@ class SoundEncoder:
         self._state = given["next_state"]
         first = min(self._of_no_frame, len(given["mouth"][0]))
         self._of_no_frame -= first
-        contacts = (1.0 / (1.0 + np.exp(-given["contacts"][0, first:]))).astype(np.float32)
+        logits = np.clip(given["contacts"][0, first:], -30.0, 30.0)  # beyond, exp would overflow and nothing change
+        contacts = (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)
         sealed, self._sealed = decide(contacts[:, 0], self._thresholds.sealed, self._sealed)
         touching, self._touching = decide(contacts[:, 1], self._thresholds.touching, self._touching)
         return HeardMouth(given["mouth"][0, first:], sealed, touching & ~sealed, _softmax(given["phones"][0, first:]))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the gpu extra is not installed")
 
 from avatar.echomimic import parity  # noqa: E402
+from avatar.echomimic.networks import Networks  # noqa: E402
 from avatar.echomimic.parity import check  # noqa: E402
 from tests.avatar.echomimic.fixture_files import (  # noqa: E402
     SENSITIVITIES,
@@ -23,16 +23,20 @@ from tests.avatar.echomimic.fixture_files import (  # noqa: E402
     write,
 )
 
-if TYPE_CHECKING:
-    from avatar.echomimic.networks import Networks
-
-ORDINARY = Layout()
+Make = Callable[[Networks, Layout], dict[str, Any]]
 
 
-@cache
-def ordinary(make: Callable[[Networks, Layout], dict[str, Any]], tiny: Networks) -> dict[str, Any]:
-    """Arrays of the ordinary layout, made once: to be copied before they are changed."""
-    return make(tiny, ORDINARY)
+@pytest.fixture(scope="module")
+def ordinary(tiny: Networks) -> Callable[[Make], dict[str, Any]]:
+    """Arrays of the ordinary layout, made once and copied."""
+    made: dict[Make, dict[str, Any]] = {}
+
+    def arrays(make: Make) -> dict[str, Any]:
+        if make not in made:
+            made[make] = make(tiny, Layout())
+        return dict(made[make])
+
+    return arrays
 
 
 LAYOUTS = {
@@ -92,9 +96,9 @@ def inputs(fixture: parity.Fixture) -> list[str]:
     ],
 )
 def test_an_array_that_is_another_is_beyond_tolerance(
-    name: str, changes: dict[str, float], tiny: Networks, tmp_path: Path
+    name: str, changes: dict[str, float], ordinary: Callable[[Make], dict[str, Any]], tmp_path: Path
 ) -> None:
-    arrays = dict(ordinary(run_arrays if name.startswith(("step", "out")) else main_arrays, tiny))
+    arrays = ordinary(run_arrays if name.startswith(("step", "out")) else main_arrays)
     for changed, factor in changes.items():
         arrays[changed] = np.asarray(arrays[changed]) * np.float32(factor)
     (run,) = check([write(tmp_path / "changed.npz", arrays)])
@@ -109,9 +113,9 @@ def test_a_run_of_which_some_steps_are_kept(tiny: Networks, tmp_path: Path) -> N
     assert all(result.passed for result in run.results) and "step5|v" in {result.array for result in run.results}
 
 
-def test_what_is_not_known_is_named(tiny: Networks, tmp_path: Path) -> None:
+def test_what_is_not_known_is_named(ordinary: Callable[[Make], dict[str, Any]], tmp_path: Path) -> None:
     """A layer that only the original has, and a mistake that nobody here knows how to make."""
-    arrays = ordinary(main_arrays, tiny) | {
+    arrays = ordinary(main_arrays) | {
         "den|trace_t999|conv_act|mean_std": [0.0, 1.0],
         "den|sensitivity_names": ["pose_zero", "left_is_right"],
         "den|sensitivity": [0.1, 0.2],
@@ -153,10 +157,13 @@ def test_sensitivities_of_another_file(tiny: Networks, tmp_path: Path) -> None:
     ids=lambda changes: ", ".join(f"{name} {array.shape}" for name, array in changes.items()),
 )
 def test_arrays_that_do_not_fit_together(
-    changes: dict[str, Any], tiny: Networks, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    changes: dict[str, Any],
+    ordinary: Callable[[Make], dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """One line that names the file, and an exit status that is not success; never a traceback."""
-    path = write(tmp_path / "odd.npz", ordinary(main_arrays, tiny) | changes)
+    path = write(tmp_path / "odd.npz", ordinary(main_arrays) | changes)
     assert parity.main([str(path)]) in (1, 2)
     said = capsys.readouterr()
     assert ("BEYOND" in said.out) or (said.err.startswith("parity: ") and "odd.npz" in said.err)
