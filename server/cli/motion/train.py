@@ -24,7 +24,7 @@ def train(
     data: Data,
     runs: Runs = Path("runs"),
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Updates in all.", show_default="8000 encoder, 6000 teacher")
+        int | None, typer.Option(min=1, help="Updates in all.", show_default="15000 encoder, 6000 teacher")
     ] = None,
     leave_out: Annotated[
         list[str] | None,
