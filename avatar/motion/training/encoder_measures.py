@@ -27,8 +27,6 @@ from avatar.motion.training.visible import MEASURES
 _CLOSED, _PRESSED = 0.1, 0.5
 """Lip opening below which, and press above which, lips count as closed."""
 _TOLERANCE_FRAMES = 1
-_BETA_2 = 0.5
-"""Square of the F measure's beta: a made-up closure weighs 1.4 times a missed one."""
 _BATCH = 16
 _MOST_GAIN = 1.4
 THRESHOLDS = tuple(round(0.2 + 0.05 * i, 2) for i in range(15))
@@ -84,10 +82,9 @@ def fit_gain(heard: list[Heard]) -> NDArray[np.float32]:
 
 
 def fit_thresholds(heard: list[Heard], gain: NDArray[np.float32]) -> tuple[Threshold, Threshold]:
-    """For sealed and touching, where precision and recall are best together, precision counting more (van Rijsbergen's F).
+    """For sealed and touching, where precision and recall are best together (van Rijsbergen's F1).
 
-    Sealing is judged by what is seen: lips also close where the mouth is narrow, so a contact may be sure before it seals; and a
-    closure that is made up is seen more than one that stays a little open.
+    Sealing is judged by what is seen: lips also close where the mouth is narrow, so a contact may be sure before it seals.
     """
     quiet = [pauses(h.of) for h in heard]
     sealed = [h.of.contacts[:, 0] for h in heard]
@@ -103,8 +100,8 @@ def fit_thresholds(heard: list[Heard], gain: NDArray[np.float32]) -> tuple[Thres
     def touched(on: float) -> list[NDArray[np.bool_]]:
         return [decide(h.contacts[:, 1], _threshold(on))[0] for h in heard]
 
-    best_sealed = max(THRESHOLDS, key=lambda on: _f_beta(*_closures(closed(on), sealed, quiet)))
-    best_touching = max(THRESHOLDS, key=lambda on: _f_beta(*_closures(touched(on), touching, quiet)))
+    best_sealed = max(THRESHOLDS, key=lambda on: _f1(*_closures(closed(on), sealed, quiet)))
+    best_touching = max(THRESHOLDS, key=lambda on: _f1(*_closures(touched(on), touching, quiet)))
     return _threshold(best_sealed), _threshold(best_touching)
 
 
@@ -112,9 +109,9 @@ def _threshold(on: float) -> Threshold:
     return Threshold(on, round(on * HYSTERESIS, 3))
 
 
-def _f_beta(recall: float, false: float) -> float:
+def _f1(recall: float, false: float) -> float:
     precision = 1.0 - false
-    return (1.0 + _BETA_2) * precision * recall / max(_BETA_2 * precision + recall, 1e-6)
+    return 2.0 * precision * recall / max(precision + recall, 1e-6)
 
 
 def score(

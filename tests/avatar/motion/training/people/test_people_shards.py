@@ -9,7 +9,6 @@ import pytest
 
 from avatar.motion.training.people.recordings import installed
 from avatar.motion.training.people.shards import TAKES, make_people_shard, plans
-from avatar.motion.training.speech_windows import SpeechLibrary
 from avatar.motion.training.synthesis.corpus import Split
 from tests.avatar.motion.training.people.share import espeak, prompts, spoken
 
@@ -47,9 +46,20 @@ def test_shards(share: Path, tmp_path: Path) -> None:
         first_utterances = [slice(*shard["phoneme_offset"][i : i + 2]) for i in range(0, 2 * TAKES, 2)]
         assert len({round(float(length_ms[of].sum())) for of in first_utterances}) == TAKES, "one a size"
         assert shard["sealed"].sum() > 10 and {"b", "m", "p"} <= {s[0] for s in shard["phoneme_symbol"].tolist()}
-    library = SpeechLibrary(first / Split.TRAIN)
+        assert len(shard["rendition_kind"]) == 2 * TAKES * 2
+
+
+def test_what_learns_reads_them(share: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the train extra is not installed")
+    from avatar.motion.training.speech_windows import SpeechLibrary
+
+    with espeak() as engine:
+        for plan in plans(installed(share), seed=1, renditions=1):
+            make_people_shard(plan, tmp_path / "out", engine)
+    library = SpeechLibrary(tmp_path / "out" / Split.TRAIN)
     assert library.refresh() == 1 and len(library.renditions) == 2 * TAKES * 2
-    assert SpeechLibrary(first / Split.VALID).refresh() == 1
+    assert {rendition.engine for rendition in library.renditions} == {"people"}
+    assert SpeechLibrary(tmp_path / "out" / Split.VALID).refresh() == 1
 
 
 def test_a_speaker_whose_words_are_others(share: Path, tmp_path: Path) -> None:
