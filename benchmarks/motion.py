@@ -212,12 +212,13 @@ def shown_group(group: str, score: LipScore) -> bool:
 
 def _body(report: Report, make: MakeSource, clips: list[Clip], material: Material, tell: Tell) -> None:
     tell("head, eyes and hands: speaking")
-    timed = motion_body.joined([clip.speech for clip in clips] * 3)
+    said = [clip.speech for clip in clips] * 3
+    timed, accents_s = motion_body.joined(said), motion_body.accents_of(said)
     joined = SpeechChunk(timed.pcm48k, timed.language, None)
     motion, levels = motion_body.speaking(make, [joined])
     speaking = motion_body.describe(motion, hop_frames=SPEAKING_HOP)
-    coupled = motion_body.with_sound(motion, levels, [joined])
-    ahead = motion_body.with_sound(*motion_body.speaking(make, [timed]), [timed])
+    coupled = motion_body.with_sound(motion, levels, accents_s)
+    ahead = motion_body.with_sound(*motion_body.speaking(make, [timed]), accents_s)
     tell("head, eyes and hands: silent")
     silences = {mode: motion_body.silent(make, mode) for mode in (Mode.LISTENING, Mode.IDLE)}
     silent = {
@@ -326,10 +327,12 @@ def _sampling(report: Report, runs: Path, data: Path, tell: Tell) -> None:
         "about": about, **{name: {"value": d.value, "low": d.low, "high": d.high} for name, d in table.items()}
     }  # fmt: skip
     reference = table.get("teacher, 40 steps")
-    for name, found in table.items():
-        beside = f"; {found.value / reference.value:.2f} of the teacher's" if reference else ""
+    for name, distance in table.items():
+        beside = f"; {distance.value / reference.value:.2f} of the teacher's" if reference else ""
         goal = "<= 1.10 of the teacher's" if name == "student, 4 steps" else ""
-        report.add(f"Frechet distance: {name}", f"{found.value:.2f} ({found.low:.2f}-{found.high:.2f}){beside}", goal)
+        report.add(
+            f"Frechet distance: {name}", f"{distance.value:.2f} ({distance.low:.2f}-{distance.high:.2f}){beside}", goal
+        )
     report.notes.append(
         f"Frechet distances to {about['windows']:.0f} held-out windows of two seconds and their velocity, "
         f"{about['components']:.0f} principal components of training windows ({about['explained']:.0%} of their variance)."

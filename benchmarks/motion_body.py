@@ -97,12 +97,17 @@ def describe(motion: Motion, *, hop_frames: int) -> dict[str, Any]:
     }
 
 
-def with_sound(motion: Motion, levels: np.ndarray, utterances: list[SpeechChunk]) -> dict[str, Any]:
-    """Whether head and hands have to do with what is said; ``utterances`` are those of ``speaking`` without pauses."""
-    accents, begin_s, level = [], 0.0, VoiceLevel()
+def accents_of(utterances: list[SpeechChunk]) -> np.ndarray:
+    """When accents are heard in utterances set end to end, seconds, float32; each against its own loudness."""
+    accents, begin_s = [], 0.0
     for speech in utterances:
-        accents += [begin_s + accent.at_ms / 1000 for accent in listen(speech.pcm48k, 0.0, level).accents]
-        begin_s += -(-len(speech.pcm48k) // BEAT_SAMPLES) / FRAME_RATE_HZ
+        accents += [begin_s + accent.at_ms / 1000 for accent in listen(speech.pcm48k, 0.0, VoiceLevel()).accents]
+        begin_s += len(speech.pcm48k) / SPEECH_RATE_HZ
+    return np.array(accents, np.float32)
+
+
+def with_sound(motion: Motion, levels: np.ndarray, accents_s: np.ndarray) -> dict[str, Any]:
+    """Whether head and hands have to do with what is said; see ``speaking`` without pauses, and ``accents_of``."""
     seconds = len(motion) / FRAME_RATE_HZ
     beats = hand_beats(motion)
     moved = np.nan_to_num(hand_speed(motion), nan=0.0)
@@ -110,7 +115,8 @@ def with_sound(motion: Motion, levels: np.ndarray, utterances: list[SpeechChunk]
         "head speed with loudness": asdict(coupling(head_speed(motion), levels[1:])),
         "hand speed with loudness": asdict(coupling(moved.astype(np.float32), levels[1:])),
         "hand beats": len(beats),
-        "hand beats with accents": asdict(beat_alignment(np.array(accents, np.float32), beats, seconds)),
+        "accents": len(accents_s),
+        "hand beats with accents": asdict(beat_alignment(accents_s, beats, seconds)),
     }
 
 

@@ -105,11 +105,11 @@ def make_people_shard(plan: PeoplePlan, folder: Path, espeak: Engine) -> PeopleM
     voice = Voice(PEOPLE, speaker.name, speaker.name, speaker.language, speaker.licence)
     contents = Contents()
     heard: list[Sound] = []
-    used: set[Path] = set()
+    used: set[Recording] = set()
     spoken: list[tuple[Recording, Spoken]] = []
     for recording in plan.recordings:
         try:
-            pcm = read(recording.path)
+            pcm = read(recording.path, recording.start, recording.size)
             phonemes = aligner.align(pcm, recording.text, speaker.language)
         except (ValueError, NotAligned):
             continue
@@ -127,7 +127,7 @@ def make_people_shard(plan: PeoplePlan, folder: Path, espeak: Engine) -> PeopleM
             add_take(contents, made, clean, about, heard, plan.renditions, rng)
             heard.append(clean)
             del heard[:-HEARD]
-            used.add(recording.path)
+            used.add(recording)
     if used:
         contents.write(plan.path(folder))
     return PeopleMade(plan, len(used))

@@ -117,7 +117,7 @@ def synthesize(
     todo = _all_plans(wanted)
     if not any(isinstance(plan, PeoplePlan) for plan in todo):
         on_note(
-            "no recordings of people are installed (apt install asterisk-core-sounds-en-g722 fillets-ng-data-cs ...;"
+            "no recordings of people are installed (apt install asterisk-core-sounds-en-g722 tuxpaint-stamps-default ...;"
             " docs/motion.md lists them): natural speech will be read less well"
         )
     manifest = _begin(folder, wanted, voices)

@@ -47,6 +47,22 @@ def test_dialogues(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_names_of_pictures(tmp_path: Path) -> None:
+    animals = tmp_path / "tuxpaint" / "stamps" / "animals"
+    animals.mkdir(parents=True)
+    (animals / "frog.txt").write_text(
+        "A frog.\nbg.utf8=Жаба. \nro.utf8=O broască.\npl.utf8=Żaba.\nfr.utf8=(?)\n", "utf-8"
+    )
+    (animals / "owl.txt").write_text("An owl.\nro.utf8=O bufniță.\n", "utf-8")
+    for name in ("frog_desc_bg", "frog_desc_ro", "frog_desc_pl", "frog_desc_fr", "owl_desc_bg", "owl_desc_ro", "owl"):
+        write(animals / f"{name}.ogg", SOUND)
+    assert [(r.speaker.name, r.speaker.language, r.speaker.split, r.text) for r in installed(tmp_path)] == [
+        ("stamps-bg", "bg", Split.TRAIN, "Жаба."),
+        ("stamps-ro", "ro", Split.PEOPLE, "O broască."),
+        ("stamps-ro", "ro", Split.PEOPLE, "O bufniță."),
+    ]
+
+
 def test_nobody_is_in_two_splits(tmp_path: Path) -> None:
     for folder, language in (("it_IT_m_Carlo", "it"), ("ru_RU_f_IvrvoiceRU", "ru"), ("fr_CA_f_June", "fr")):
         prompts(tmp_path, folder, language, {"a": "a b c"}, {"a": SOUND})
