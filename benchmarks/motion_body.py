@@ -33,7 +33,7 @@ from avatar.motion.speech.prosody import listen
 from avatar.speech import BEAT_SAMPLES, FRAME_RATE_HZ, SPEECH_RATE_HZ, SpeechChunk
 from benchmarks import motion_sampling
 
-SILENCE_S = 120.0
+SILENCE_S = 600.0
 MOST_DATA_FRAMES = 60_000
 LEAST_ACCENT = 0.3
 
